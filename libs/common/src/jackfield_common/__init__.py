@@ -1,0 +1,1 @@
+"""What Jackfield's services share."""

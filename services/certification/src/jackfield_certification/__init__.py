@@ -1,0 +1,1 @@
+"""Certifies connectors by executing them."""

@@ -1,0 +1,1 @@
+"""The connector catalogue and the engine that calls vendors."""

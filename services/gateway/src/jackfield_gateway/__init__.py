@@ -1,0 +1,1 @@
+"""The public edge: webhook listener, HTTP API, marketplace."""

@@ -1,0 +1,1 @@
+"""Authorization server, OAuth client for third parties, credential vault."""

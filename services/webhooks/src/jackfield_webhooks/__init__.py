@@ -1,0 +1,1 @@
+"""Verified deliveries become normalised events; events become actions."""
