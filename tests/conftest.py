@@ -1,0 +1,90 @@
+"""Real servers for the tests: started once a run, isolated by name, gone when the run ends.
+
+Each comes from the first of these that is there: the environment
+(JACKFIELD_KAFKA_BOOTSTRAP_SERVERS, JACKFIELD_POSTGRES_DSN), a Docker daemon, or the servers that
+are installed with the packages. A run that is killed takes them with it.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from jackfield_cli.local.kafka import kafka_for_tests
+from jackfield_cli.local.places import cache_directory
+from jackfield_cli.local.postgres import postgres_for_tests
+from tests.containers import docker_answers, kafka_container, postgres_container
+
+
+@pytest.fixture(scope="session")
+def servers_directory() -> Iterator[Path]:
+    """A directory for the embedded servers' data, which other accounts may walk through."""
+    # Not below pytest's own temporary directory: that one is closed to the account that
+    # PostgreSQL runs as when the tests are run as root.
+    directory = Path(tempfile.mkdtemp(prefix="jackfield-test-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka(servers_directory: Path) -> Iterator[str]:
+    """Bootstrap servers of a real Kafka, `host:port`. Topics are shared: prefix their names."""
+    if named := os.environ.get("JACKFIELD_KAFKA_BOOTSTRAP_SERVERS"):
+        yield named
+    elif docker_answers():
+        with kafka_container() as bootstrap_servers:
+            yield bootstrap_servers
+    else:
+        with kafka_for_tests(servers_directory, cache_directory()) as bootstrap_servers:
+            yield bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_directory: Path) -> Iterator[str]:
+    """The DSN of an administrator of a real PostgreSQL, who may create databases and roles."""
+    if named := os.environ.get("JACKFIELD_POSTGRES_DSN"):
+        yield named
+    elif docker_answers():
+        with postgres_container() as dsn:
+            yield dsn
+    else:
+        with postgres_for_tests(servers_directory) as dsn:
+            yield dsn
+
+
+@pytest.fixture
+def database(postgres: str) -> Iterator[str]:
+    """The DSN of an empty database of this test's own, dropped when the test ends."""
+    name = f"test_{secrets.token_hex(8)}"
+    _in_a_loop_of_its_own(_execute(postgres, f'CREATE DATABASE "{name}"'))
+    yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
+    _in_a_loop_of_its_own(_execute(postgres, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """What a test puts before the names of its topics and groups, so that nobody shares them."""
+    return f"test-{secrets.token_hex(6)}."
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn, timeout=30)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _in_a_loop_of_its_own(coroutine: Coroutine[None, None, None]) -> None:
+    # In a thread, because the test's own event loop may be running or about to be made here.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, coroutine).result()
