@@ -1,0 +1,1 @@
+"""The vocabulary that every connector is written in."""

@@ -1,0 +1,71 @@
+"""The ways to sign in at a vendor. Each says which credential fields a person fills in."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jackfield_common.connector.fields import FormField, HttpsUrl, Model, secret, text
+
+
+class NoAuth(Model):
+    """Nothing to sign in with."""
+
+    kind: Literal["none"] = "none"
+    fields: tuple[FormField, ...] = ()
+
+
+class Bearer(Model):
+    """`Authorization: Bearer <token>` (RFC 6750, 2.1); `prefix` where a vendor wants another word."""
+
+    kind: Literal["bearer"] = "bearer"
+    prefix: str = "Bearer"
+    fields: tuple[FormField, ...] = (secret("token", "Token"),)
+
+
+class ApiKey(Model):
+    """A fixed key in a header or in the query."""
+
+    kind: Literal["api_key"] = "api_key"
+    place: Literal["header", "query"] = "header"
+    name: str
+    prefix: str = ""
+    fields: tuple[FormField, ...] = (secret("api_key", "API key"),)
+
+
+class Basic(Model):
+    """User name and password (RFC 7617)."""
+
+    kind: Literal["basic"] = "basic"
+    fields: tuple[FormField, ...] = (text("username", "User name"), secret("password", "Password"))
+
+
+class SecretUrl(Model):
+    """The address itself is the secret, as with Slack's incoming webhooks.
+
+    It replaces the base URL; `hosts` says where it may lead (a leading dot matches subdomains),
+    empty means anywhere the operator's network rules allow.
+    """
+
+    kind: Literal["secret_url"] = "secret_url"
+    hosts: tuple[str, ...] = ()
+    fields: tuple[FormField, ...] = (secret("webhook_url", "Webhook URL"),)
+
+
+class OAuth2(Model):
+    """Authorization code (RFC 6749, 4.1) with PKCE (RFC 7636) unless the vendor lacks it."""
+
+    kind: Literal["oauth2"] = "oauth2"
+    authorize_url: HttpsUrl
+    token_url: HttpsUrl
+    scopes: dict[str, str]
+    pkce: bool = True
+    prefix: str = "Bearer"
+    fields: tuple[FormField, ...] = (
+        text("client_id", "Client id"),
+        secret("client_secret", "Client secret"),
+        secret("access_token", "Access token", required=False),
+        secret("refresh_token", "Refresh token", required=False),
+    )
+
+
+Auth = Annotated[NoAuth | Bearer | ApiKey | Basic | SecretUrl | OAuth2, Field(discriminator="kind")]

@@ -1,0 +1,46 @@
+"""How a vendor pages its lists."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jackfield_common.connector.fields import Model
+
+
+class LinkPages(Model):
+    """The next page is named by the `Link` header, relation `next` (RFC 8288, 3)."""
+
+    kind: Literal["link"] = "link"
+    size_param: str = "per_page"
+
+
+class CursorPages(Model):
+    """The next page is named by a value in the body, sent back as a parameter; empty ends it."""
+
+    kind: Literal["cursor"] = "cursor"
+    cursor_param: str
+    next_path: str
+    items_path: str
+    place: Literal["query", "body"] = "query"
+
+
+class PageNumbers(Model):
+    """Pages are counted; a page with fewer items than asked for is the last."""
+
+    kind: Literal["page"] = "page"
+    page_param: str = "page"
+    size_param: str = "per_page"
+    first: int = 1
+    items_path: str = ""
+
+
+class OffsetPages(Model):
+    """Items are counted; a page with fewer items than asked for is the last."""
+
+    kind: Literal["offset"] = "offset"
+    offset_param: str = "offset"
+    size_param: str = "limit"
+    items_path: str = ""
+
+
+Pages = Annotated[LinkPages | CursorPages | PageNumbers | OffsetPages, Field(discriminator="kind")]
