@@ -91,7 +91,10 @@ async def migrate(pool: Pool, schema: str, packages: tuple[str, ...]) -> int:
     applied = 0
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
-        await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        # Asked first, because IF NOT EXISTS alone wants the right to create schemas in the database,
+        # which a service's login does not need where an administrator made its schema.
+        if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", f'"{schema}"'):
+            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (package text, number int, name text, digest text,"
             " applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (package, number))"
