@@ -23,17 +23,28 @@ class Bearer(Model):
 
 
 class ApiKey(Model):
-    """A fixed key in a header or in the query."""
+    """A fixed key in a header, in the query, or in place of `{name}` in the base URL (`path`)."""
 
     kind: Literal["api_key"] = "api_key"
-    place: Literal["header", "query"] = "header"
+    place: Literal["header", "query", "path"] = "header"
     name: str
     prefix: str = ""
     fields: tuple[FormField, ...] = (secret("api_key", "API key"),)
 
 
+class KeyHeaders(Model):
+    """Several fixed keys, each in a header of its own: header name → credential field."""
+
+    kind: Literal["key_headers"] = "key_headers"
+    headers: dict[str, str] = Field(min_length=1)
+    fields: tuple[FormField, ...]
+
+
 class Basic(Model):
-    """User name and password (RFC 7617)."""
+    """User name and password (RFC 7617): the first and the second of `fields`, whatever they are called.
+
+    With one field alone the password is empty, as where a secret key is sent as the user name.
+    """
 
     kind: Literal["basic"] = "basic"
     fields: tuple[FormField, ...] = (text("username", "User name"), secret("password", "Password"))
@@ -68,4 +79,6 @@ class OAuth2(Model):
     )
 
 
-Auth = Annotated[NoAuth | Bearer | ApiKey | Basic | SecretUrl | OAuth2, Field(discriminator="kind")]
+Auth = Annotated[
+    NoAuth | Bearer | ApiKey | KeyHeaders | Basic | SecretUrl | OAuth2, Field(discriminator="kind")
+]

@@ -1,8 +1,8 @@
 """A connector as typed Python: what a folder of the catalogue declares, from which the manifest is made."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Self, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -19,19 +19,21 @@ from jackfield_common.connector.manifest import (
     TemplateManifest,
 )
 from jackfield_common.connector.pages import Pages
+from jackfield_common.connector.vendor import Vendor
 from jackfield_common.connector.webhook import Webhook
 from jackfield_common.events.action import Repeat
 
 In = TypeVar("In", bound=Input)
 Out = TypeVar("Out", bound=Output)
 
-_PLACEHOLDER = re.compile(r"{(\w+)}")
+_PLACEHOLDER = re.compile(r"{\+?(\w+)}")
 
 
 class Action(BaseModel, Generic[In, Out]):
     """One thing a connector can do: an HTTP call as data, or a coroutine where data is not enough.
 
-    With pages its output is the list of all items, bounded by the caller.
+    With pages its output is `{"items": […], "complete": bool}` of `output`, bounded by the field `limit`
+    of its input (see `Paged`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -42,7 +44,8 @@ class Action(BaseModel, Generic[In, Out]):
     output: type[Out]
     repeat: Repeat
     http: HttpCall | None = None
-    run: Callable[[Any, In], Awaitable[Out]] | None = None
+    http_by_auth: dict[str, HttpCall] = {}
+    run: Callable[[Vendor, In], Awaitable[Out]] | None = None
     auth: tuple[str, ...] = ()
     ordering: str | None = None
     timeout: float = Field(default=30, gt=0, le=900)
@@ -54,18 +57,14 @@ class Action(BaseModel, Generic[In, Out]):
         if (self.http is None) == (self.run is None):
             raise ValueError(f"{self.name}: give either an HTTP call or a run function")
         known = self.input.model_fields
-        if self.http is not None:
-            named = (
-                *_PLACEHOLDER.findall(self.http.path),
-                *self.http.query,
-                *self.http.headers,
-                *((self.http.body_field,) if self.http.body_field else ()),
-            )
-            for field in named:
+        for call in self.calls():
+            for field in _named(call):
                 if field not in known:
                     raise ValueError(
                         f"{self.name}: the call uses {field!r}, {self.input.__name__} has no such field"
                     )
+            if call.pages is not None and "limit" not in known:
+                raise ValueError(f"{self.name}: pages need an input that is Paged")
         if self.ordering is not None and self.ordering not in known:
             raise ValueError(
                 f"{self.name}: ordering {self.ordering!r} is no field of {self.input.__name__}"
@@ -74,6 +73,15 @@ class Action(BaseModel, Generic[In, Out]):
             raise ValueError(f"{self.name}: a keyed action names its idempotency_header")
         return self
 
+    def calls(self) -> tuple[HttpCall, ...]:
+        """Every HTTP call this action may turn into."""
+        return (*((self.http,) if self.http else ()), *self.http_by_auth.values())
+
+    @property
+    def paged(self) -> bool:
+        """Whether the output is a list collected from pages."""
+        return self.http is not None and self.http.pages is not None
+
     def manifest(self) -> ActionManifest:
         """The action as JSON."""
         return ActionManifest(
@@ -81,15 +89,55 @@ class Action(BaseModel, Generic[In, Out]):
             title=self.title or self.name.replace("_", " ").capitalize(),
             description=(self.input.__doc__ or "").strip() if self.input is not NoInput else "",
             input=self.input.model_json_schema(),
-            output=self.output.model_json_schema(),
+            output=_items_schema(self.output) if self.paged else self.output.model_json_schema(),
             repeat=self.repeat,
             auth=self.auth,
             ordering=self.ordering,
             timeout=self.timeout,
             http=self.http,
+            http_by_auth=self.http_by_auth,
             idempotency_header=self.idempotency_header,
             errors=self.errors,
         )
+
+
+def _named(call: HttpCall) -> Iterator[str]:
+    """The input fields that a call names."""
+    yield from _PLACEHOLDER.findall(call.path)
+    yield from call.query
+    yield from call.headers
+    yield from call.rename.keys() - call.constants.keys()
+    if call.body_field:
+        yield call.body_field
+    yield from _in_template(call.body)
+
+
+def _in_template(template: JsonValue) -> Iterator[str]:
+    match template:
+        case str():
+            yield from _PLACEHOLDER.findall(template)
+        case dict():
+            for item in template.values():
+                yield from _in_template(item)
+        case list():
+            for item in template:
+                yield from _in_template(item)
+        case _:
+            return
+
+
+def _items_schema(item: type[Output]) -> dict[str, Any]:
+    schema = item.model_json_schema()
+    definitions = schema.pop("$defs", None)
+    return {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": schema},
+            "complete": {"type": "boolean", "description": "Whether these are all there are"},
+        },
+        "required": ["items", "complete"],
+        **({"$defs": definitions} if definitions else {}),
+    }
 
 
 def _call(
@@ -157,9 +205,29 @@ def delete(
 
 
 class Config(BaseModel):
-    """What of an installation is not secret; its JSON Schema draws the form."""
+    """What of an installation is not secret; its JSON Schema draws the form.
+
+    A field that an action's input has as well is that field's default (a channel, a project key).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+COMMON_CONFIG: Final[dict[str, JsonValue]] = {
+    "base_url": {
+        "type": "string",
+        "format": "uri",
+        "title": "Base URL",
+        "description": "Instead of the vendor's own address: only inside networks the operator allows",
+    },
+    "repeat_unknown_outcomes": {
+        "type": "boolean",
+        "default": False,
+        "title": "Repeat calls whose outcome is unknown",
+        "description": "An action may then be carried out twice; otherwise it waits for a decision",
+    },
+}
+"""Settings that every installation has, whatever its connector declares."""
 
 
 class Connector(BaseModel):
@@ -182,6 +250,7 @@ class Connector(BaseModel):
     headers: dict[str, str] = {}
     limits: tuple[Limit, ...] = ()
     errors: tuple[On, ...] = ()
+    error_message: tuple[str, ...] = ()
     test: Action[Any, Any]
     actions: tuple[Action[Any, Any], ...] = ()
     webhook: Webhook | None = None
@@ -206,9 +275,14 @@ class Connector(BaseModel):
         return Manifest.model_validate(
             {
                 **self.model_dump(exclude={"config", "test", "actions"}),
-                "config": self.config.model_json_schema(),
+                "config": _with_common(self.config.model_json_schema()),
                 "test": self.test.name,
                 "actions": [action.manifest() for action in self.all_actions()],
                 **extra,
             }
         )
+
+
+def _with_common(schema: dict[str, Any]) -> dict[str, Any]:
+    # what a connector declares itself comes first, and wins
+    return schema | {"properties": {**COMMON_CONFIG, **schema.get("properties", {})}}

@@ -11,7 +11,8 @@ class On(Model):
 
     With `header` only when that header is there (and equals `equals`), with `body` only when the value
     at that dotted path of the JSON body is there (and equals `equals`). Status 200 stands for vendors
-    that report failures in the body of a success.
+    that report failures in the body of a success. `retry_after` is the dotted path of a number of
+    seconds in the body, for vendors that say there when to come back.
     """
 
     status: int = Field(ge=200, le=599)
@@ -19,6 +20,7 @@ class On(Model):
     header: str | None = None
     body: str | None = None
     equals: str | None = None
+    retry_after: str | None = None
 
 
 def on(
@@ -28,6 +30,14 @@ def on(
     header: str | None = None,
     body: str | None = None,
     equals: str | None = None,
+    retry_after: str | None = None,
 ) -> On:
     """A rule of the error map."""
-    return On(status=status, kind=kind, header=header, body=body, equals=equals)
+    return On(
+        status=status,
+        kind=kind,
+        header=header,
+        body=body,
+        equals=equals,
+        retry_after=retry_after,
+    )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://[^\s/{}]\S*$")]
 """An https address; what it leads to is still checked at connect time."""
@@ -20,6 +20,12 @@ class Input(Model):
 
 class NoInput(Input):
     """An action without parameters."""
+
+
+class Paged(Input):
+    """Parameters of an action that lists: how many items at most, over as many pages as that takes."""
+
+    limit: int = Field(default=100, ge=1, le=10_000, description="How many items at most")
 
 
 class Output(BaseModel):

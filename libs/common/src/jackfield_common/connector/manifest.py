@@ -47,24 +47,44 @@ JsonSchema = dict[str, JsonValue]
 class HttpCall(Model):
     """An action as an HTTP request: fields of the input go where they are named.
 
-    Input fields named in `path` fill it, those in `query` go to the query string, those in `headers`
-    (input field → header name) to headers; the rest is the JSON body of a method that has one, else
-    the query. `body_field` sends one field alone as the whole body. `result_path` is where in the
-    answer the output stands.
+    Input fields named in `path` fill it: `{name}` percent-encoded whole, `{+name}` keeping slashes (RFC
+    6570, 3.2.3). Those in `query` go to the query string, those in `headers` (input field → header name)
+    to headers; the rest is the JSON body of a method that has one, else the query. A field that is
+    absent or null is left out. `constants` stand beside the input's fields as though they were given;
+    `rename` says what the vendor calls a field of the query or of the body.
+
+    `body` is a template for bodies that nest: a string that is `{name}` alone becomes that field's value
+    with its type, other strings are filled in; what is built of absent fields alone is left out.
+    `body_field` sends one field alone as the whole body, with `encoding="raw"` as text of `content_type`.
+    Form encoding nests with brackets (`metadata[key]`).
+
+    `base_url` replaces the connector's, for the rare action at another host. `result_path` is where in
+    the answer the output stands; an `answer` of `text` reads as `{"text": …}`, of `bytes` as
+    `{"content_base64": …, "content_type": …}`.
     """
 
     method: Method
     path: str
+    base_url: str | None = None
     query: tuple[str, ...] = ()
     headers: dict[str, str] = {}
-    encoding: Literal["json", "form"] = "json"
+    constants: dict[str, JsonValue] = {}
+    rename: dict[str, str] = {}
+    encoding: Literal["json", "form", "raw"] = "json"
+    content_type: str = ""
+    body: JsonValue = None
     body_field: str | None = None
+    answer: Literal["json", "text", "bytes"] = "json"
     result_path: str = ""
     pages: Pages | None = None
 
 
 class ActionManifest(Model):
-    """One thing a connector can do. Without `http` it is code of the connector's own."""
+    """One thing a connector can do. Without `http` it is code of the connector's own.
+
+    `http_by_auth` replaces `http` where the credential is of that kind. With pages the output is
+    `{"items": […], "complete": bool}`, bounded by the reserved input field `limit`.
+    """
 
     name: Slug
     title: str
@@ -76,23 +96,48 @@ class ActionManifest(Model):
     ordering: str | None = None
     timeout: float = Field(default=30, gt=0, le=900)
     http: HttpCall | None = None
+    http_by_auth: dict[str, HttpCall] = {}
     idempotency_header: str | None = None
     errors: tuple[On, ...] = ()
 
+    def call(self, auth: str) -> HttpCall | None:
+        """The HTTP call under a credential of this kind."""
+        return self.http_by_auth.get(auth, self.http)
+
+
+class Step(Model):
+    """A further request of an exchange and the answer to it."""
+
+    request: dict[str, JsonValue]
+    response: dict[str, JsonValue]
+
 
 class Exchange(Model):
-    """A request and the answer to it, recorded or taken from the vendor's documentation."""
+    """A request and the answer to it, recorded or taken from the vendor's documentation.
+
+    `request` has `method`, `path` (relative to the base URL; below a secret URL empty), `query`,
+    `headers` (those worth comparing) and `body` (JSON, or text); `response` has `status`, `headers` and
+    `body`. `then` are the further pairs of an action that makes several calls. `auth` is the kind of
+    credential, the connector's first when absent; `result` the output to expect.
+    """
 
     action: Slug
     name: str
     input: dict[str, JsonValue]
     request: dict[str, JsonValue]
     response: dict[str, JsonValue]
+    then: tuple[Step, ...] = ()
+    auth: str | None = None
+    config: dict[str, JsonValue] = {}
+    result: JsonValue = None
     source: str
 
 
 class WebhookSample(Model):
-    """A webhook request of the vendor with its headers; `secret` is what it was signed with."""
+    """A webhook request of the vendor with its headers; `secret` is what it is to be signed with.
+
+    The signature is computed when the sample is sent, since a recorded one ages.
+    """
 
     name: str
     headers: dict[str, str]
@@ -103,7 +148,11 @@ class WebhookSample(Model):
 
 
 class Manifest(Model):
-    """All that other services know of a connector."""
+    """All that other services know of a connector.
+
+    `error_message` are dotted paths of an error answer's body where the vendor explains itself, the
+    first that is there. `config` is the schema of an installation's settings, the common ones included.
+    """
 
     slug: Slug
     title: str
@@ -117,6 +166,7 @@ class Manifest(Model):
     headers: dict[str, str] = {}
     limits: tuple[Limit, ...] = ()
     errors: tuple[On, ...] = ()
+    error_message: tuple[str, ...] = ()
     test: Slug
     actions: tuple[ActionManifest, ...]
     webhook: Webhook | None = None
