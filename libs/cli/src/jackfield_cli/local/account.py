@@ -12,7 +12,7 @@ from pathlib import Path
 from jackfield_cli.local.errors import LocalError
 from jackfield_cli.local.process import Account
 
-_CANDIDATES = ("postgres", "nobody")
+_CANDIDATES = ("nobody", "postgres")
 
 
 def server_account() -> Account | None:

@@ -87,9 +87,12 @@ def install(cache: Path, progress: Callable[[int, int], None] = lambda _done, _o
             )
             with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
                 downloads = [pool.submit(_fetch, context, jar, ready) for jar in jars]
-                for done, download in enumerate(downloads, start=1):
-                    download.result()
-                    progress(done, len(jars))
+                try:
+                    for done, download in enumerate(downloads, start=1):
+                        download.result()
+                        progress(done, len(jars))
+                finally:
+                    pool.shutdown(cancel_futures=True)
             _move_into_place(ready, home)
     except (requests.RequestException, RuntimeError) as error:
         raise LocalError(

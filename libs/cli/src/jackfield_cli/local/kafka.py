@@ -95,10 +95,13 @@ class Kafka:
         return Program(
             name="kafka",
             argv=(*self._java(), "kafka.Kafka", str(self._configuration)),
-            ready=lambda: answers(self.bootstrap_servers),
+            waits_for=self._waits_for,
             directory=self.directory,
             orphan_signal=signal.SIGKILL,
         )
+
+    def _waits_for(self) -> str | None:
+        return None if answers(self.bootstrap_servers) else f"answer on {self.bootstrap_servers}"
 
     @property
     def _configuration(self) -> Path:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from jackfield_cli.local.account import can_enter, server_account
 from jackfield_cli.local.errors import LocalError
 from jackfield_cli.local.ports import LOOPBACK, free_ports
 from jackfield_cli.local.process import LEASH, Account, Program, last_lines, running
+from jackfield_cli.local.secret_files import kept, new_password
 
 SUPERUSER = "postgres"
 _SHARED_BY_ALL = Path("/var/lib/jackfield")
@@ -65,10 +65,7 @@ class Postgres:
         """
         account = server_account()
         self.directory.mkdir(parents=True, exist_ok=True)
-        if not self._password_file.exists():
-            descriptor = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(24))
+        kept(self._password_file, new_password)
         home = self._home(account)
         if not (home / "data" / "PG_VERSION").exists() or (home / "unfinished").exists():
             self._create(home, account)
@@ -95,9 +92,10 @@ class Postgres:
         return Program(
             name="postgres",
             argv=(str(_binaries(account) / "postgres"), "-D", str(data), *options),
-            ready=lambda: _is_ready(data, self.port),
+            waits_for=lambda: _waits_for(data, self.port),
             account=account,
             directory=home,
+            before_start=lambda: _await_no_leftover(data),
             stop_signal=signal.SIGINT,  # fast shutdown: no waiting for clients, clean data
             orphan_signal=signal.SIGQUIT,  # immediate shutdown: recovers at the next start
         )
@@ -199,13 +197,15 @@ def _run(
     )
 
 
-def _is_ready(data: Path, port: int) -> bool:
+def _waits_for(data: Path, port: int) -> str | None:
     # The server writes its state to the last line of this file; pg_ctl reads the same.
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:
-        return False
-    return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == _READY
+        return "its process"
+    if len(lines) < 8 or lines[3] != str(port) or lines[7].strip() != _READY:
+        return "the recovery of its data"
+    return None
 
 
 def _await_no_leftover(data: Path) -> None:

@@ -29,14 +29,16 @@ class Account:
 class Program:
     """One process to run beside the others.
 
-    `ready` is asked again and again after the start; it answers within a second and never
-    raises. `stop_signal` asks the program to end, SIGKILL follows after `drain_seconds`.
-    `orphan_signal` is what the kernel sends it when whoever started it dies.
+    `waits_for` is asked again and again after the start: it says what is missing, or None when
+    the program is ready; it answers within about a second and never raises. `stop_signal` asks
+    the program to end, SIGKILL follows after `drain_seconds`. `orphan_signal` is what the kernel
+    sends it when whoever started it dies. `before_start` heals what an earlier run left; it may
+    block, and raises `LocalError` where that cannot be.
     """
 
     name: str
     argv: tuple[str, ...]
-    ready: Callable[[], bool]
+    waits_for: Callable[[], str | None]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     account: Account | None = None
     directory: Path | None = None
@@ -44,6 +46,21 @@ class Program:
     orphan_signal: signal.Signals = signal.SIGKILL
     drain_seconds: float = 15.0
     start_seconds: float = 60.0
+    before_start: Callable[[], None] | None = None
+
+
+def command_line(program: Program) -> list[str]:
+    """What to execute so that the program dies with the thread of this process that starts it."""
+    argv = [sys.executable, "-I", "-S", str(LEASH), "--parent", str(os.getpid())]
+    argv += ["--signal", str(int(program.orphan_signal))]
+    if program.account is not None:
+        argv += ["--user", f"{program.account.uid}:{program.account.gid}"]
+    return [*argv, "--", *program.argv]
+
+
+def environment_of(program: Program) -> dict[str, str]:
+    """This process's environment with the program's additions."""
+    return {**os.environ, **program.environment}
 
 
 def spawn(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
@@ -53,13 +70,9 @@ def spawn(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
     the thread, not to the process. Its output goes to `output` (as in `subprocess`); it is in a
     session of its own, so Ctrl-C in the terminal reaches only whoever started it.
     """
-    argv = [sys.executable, "-I", "-S", str(LEASH), "--parent", str(os.getpid())]
-    argv += ["--signal", str(int(program.orphan_signal))]
-    if program.account is not None:
-        argv += ["--user", f"{program.account.uid}:{program.account.gid}"]
     return subprocess.Popen(  # noqa: S603  # the command line is built here
-        [*argv, "--", *program.argv],
-        env={**os.environ, **program.environment},
+        command_line(program),
+        env=environment_of(program),
         cwd=program.directory,
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -87,7 +100,7 @@ def running(program: Program, log: Path) -> Generator[subprocess.Popen[bytes]]:
 def await_ready(program: Program, process: subprocess.Popen[bytes], log: Path) -> None:
     """Block until the program is ready; `LocalError` as in `running`."""
     deadline = time.monotonic() + program.start_seconds
-    while not program.ready():
+    while program.waits_for() is not None:
         if process.poll() is not None:
             raise LocalError(
                 f"{program.name} ended with status {process.returncode} before it was ready.",
