@@ -19,9 +19,9 @@ from jackfield_common.connector.manifest import (
     TemplateManifest,
 )
 from jackfield_common.connector.pages import Pages
+from jackfield_common.connector.repeat import Repeat
 from jackfield_common.connector.vendor import Vendor
 from jackfield_common.connector.webhook import Webhook
-from jackfield_common.events.action import Repeat
 
 In = TypeVar("In", bound=Input)
 Out = TypeVar("Out", bound=Output)

@@ -10,8 +10,8 @@ from jackfield_common.connector.error_map import On
 from jackfield_common.connector.fields import HttpsUrl, Model
 from jackfield_common.connector.limits import Limit
 from jackfield_common.connector.pages import Pages
+from jackfield_common.connector.repeat import Repeat
 from jackfield_common.connector.webhook import Webhook
-from jackfield_common.events.action import Repeat
 from jackfield_common.ids import Slug
 
 

@@ -1,6 +1,7 @@
 """Every event on the bus, one module a noun. An event class carries its topic, so the two cannot disagree."""
 
-from jackfield_common.events.action import ActionCompleted, ActionRequested, Repeat
+from jackfield_common.connector.repeat import Repeat
+from jackfield_common.events.action import ActionCompleted, ActionRequested
 from jackfield_common.events.audit import AuditRecorded
 from jackfield_common.events.certification import (
     Check,

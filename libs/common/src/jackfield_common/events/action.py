@@ -1,6 +1,5 @@
 """Actions: what is asked of a vendor, and what came of it."""
 
-from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import AwareDatetime, Field, JsonValue
@@ -10,14 +9,6 @@ from jackfield_common.events.message import Event, JsonObject
 from jackfield_common.events.question import Question
 from jackfield_common.ids import ActionId, IntegrationId, Slug, SubscriptionId
 from jackfield_common.topics import ACTION_COMPLETED, ACTION_REQUESTED, Topic
-
-
-class Repeat(StrEnum):
-    """Whether a call whose outcome is unknown may be made again."""
-
-    SAFE = "safe"
-    KEYED = "keyed"
-    UNSAFE = "unsafe"
 
 
 class ActionRequested(Event):
