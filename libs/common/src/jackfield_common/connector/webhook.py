@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from jackfield_common.connector.fields import Model
+from jackfield_common.connector.handshake import Handshake
 from jackfield_common.connector.selector import Selector
 from jackfield_common.connector.verification import Verify
 
@@ -29,6 +30,7 @@ class Webhook(Model):
     """
 
     verify: Verify
+    handshakes: tuple[Handshake, ...] = ()
     delivery_id: Selector | None = None
     event_type: Selector
     ordering: Selector | None = None
