@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -115,6 +115,33 @@ class Kafka:
                     raise error(f"topic {name}: {message}")
         finally:
             await admin.close()
+
+    async def partitions(self, topic: Topic) -> list[TopicPartition]:
+        """The partitions of a topic as the broker has them; waits as long as the topic is not there.
+
+        Raises KafkaError when no broker answers.
+        """
+        name = self.naming.physical(topic)
+        admin = AIOKafkaAdminClient(**self.connection())
+        await admin.start()
+        try:
+            while True:
+                (described,) = await admin.describe_topics([name])
+                if described["error_code"] == 0:
+                    numbers = sorted(entry["partition"] for entry in described["partitions"])
+                    return [TopicPartition(name, number) for number in numbers]
+                await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where each partition ends now, transactions whose markers are still to come included."""
+        consumer = self.consumer(group_id=None, isolation_level="read_uncommitted")
+        await consumer.start()
+        try:
+            return await consumer.end_offsets(partitions)
+        finally:
+            await consumer.stop()
 
 
 class Publisher:

@@ -44,7 +44,7 @@ _RECORD_OVERHEAD: Final = 512
 
 _LEASE = """
 INSERT INTO outbox_lease (holder, expires) VALUES ($1, now() + $2 * interval '1 second')
-ON CONFLICT (only) DO UPDATE SET holder = $1, expires = excluded.expires
+ON CONFLICT (singleton) DO UPDATE SET holder = $1, expires = excluded.expires
 WHERE outbox_lease.holder = $1 OR outbox_lease.expires < now()
 RETURNING true
 """

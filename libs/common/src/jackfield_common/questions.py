@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Final, Self
 
 import structlog
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from jackfield_common.errors import ContractError, NotReady
@@ -115,16 +114,10 @@ class Questions:
             await asyncio.sleep(0.5)
 
     async def _listen_once(self) -> None:
+        partitions = await self._kafka.partitions(ANSWER)
         consumer = self._kafka.consumer(group_id=None, auto_offset_reset="latest")
         await consumer.start()
         try:
-            name = self._kafka.naming.physical(ANSWER)
-            while name not in await consumer.topics():  # noqa: ASYNC110 - nobody signals it
-                await asyncio.sleep(0.1)
-            partitions = [
-                TopicPartition(name, partition)
-                for partition in sorted(consumer.partitions_for_topic(name) or ())
-            ]
             consumer.assign(partitions)
             for partition in partitions:
                 await consumer.position(partition)  # resolved now: what is answered later is heard

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final, Generic, TypeVar
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
@@ -134,12 +134,12 @@ class ReadModel(Generic[S]):
 
     async def _follow_once(self) -> None:
         # read again from the start after a broken connection: versions make that harmless
+        partitions = await self._kafka.partitions(self._topic)
+        ends = await self._kafka.end_offsets(partitions)
         consumer = self._kafka.consumer(group_id=None)
         await consumer.start()
         try:
-            partitions = await self._partitions(consumer)
             consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
             begins = await consumer.beginning_offsets(partitions)
             behind = {tp for tp in partitions if ends[tp] > begins[tp]}
             while True:
@@ -153,13 +153,6 @@ class ReadModel(Generic[S]):
                         behind.discard(tp)
         finally:
             await consumer.stop()
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        name = self._kafka.naming.physical(self._topic)
-        while True:
-            if name in await consumer.topics() and (found := consumer.partitions_for_topic(name)):
-                return [TopicPartition(name, partition) for partition in sorted(found)]
-            await asyncio.sleep(0.1)
 
     async def _apply(self, records: Iterable[ConsumerRecord]) -> None:
         async with self._changed:

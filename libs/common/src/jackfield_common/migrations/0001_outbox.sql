@@ -11,7 +11,7 @@ CREATE TABLE outbox (
 
 -- One relay a schema: whoever holds the lease.
 CREATE TABLE outbox_lease (
-    only    boolean     PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean   PRIMARY KEY DEFAULT true CHECK (singleton),
     holder  text        NOT NULL,
     expires timestamptz NOT NULL
 );
