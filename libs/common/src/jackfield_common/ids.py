@@ -37,7 +37,7 @@ def derived_id(*cause: str) -> str:
 
 def tenant_id(text: str) -> TenantId:
     """Check that `text` can stand in a topic's name as a tenant. Raises ValueError."""
-    if not _TENANT.match(text):
+    if not _TENANT.fullmatch(text):
         raise ValueError(
             f"{text!r} is no tenant id: use 1 to 63 lowercase letters, digits and inner hyphens"
         )
