@@ -88,12 +88,16 @@ class RefreshRequested(Event):
 
 
 class JwksState(State):
-    """Public keys (RFC 7517): `tokens` verify access tokens of the authorization server."""
+    """Public keys (RFC 7517): `tokens` verify access tokens of the authorization server.
+
+    `audience` is the `aud` of the access tokens that are meant for the API (RFC 9068, 2.2).
+    """
 
     topic: ClassVar[Topic] = JWKS
 
     set: Literal["tokens"]
     issuer: str
+    audience: str = ""
     keys: tuple[JsonObject, ...]
 
     def key(self) -> str:

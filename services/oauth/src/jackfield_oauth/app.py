@@ -1,0 +1,126 @@
+"""The composition root: settings → resources → routes and consumers. Nothing else builds objects."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from jackfield_common import shell
+from jackfield_common.lanes import Lanes
+from jackfield_common.shell import Platform
+from jackfield_common.topics import CONNECTION_REQUESTED, OAUTH_DEAD, Service
+from jackfield_oauth import subscribers
+from jackfield_oauth.endpoints import problems, protocol
+from jackfield_oauth.endpoints.listener import bind, listening
+from jackfield_oauth.repository.clients import Clients
+from jackfield_oauth.repository.credentials import Credentials
+from jackfield_oauth.repository.keys import HashKeys, SigningKeys
+from jackfield_oauth.repository.revocations import Revocations
+from jackfield_oauth.service.access_tokens import AccessTokens
+from jackfield_oauth.service.authorization import AuthorizationService
+from jackfield_oauth.service.clients import ClientRegistry
+from jackfield_oauth.service.protocol.server import Rules
+from jackfield_oauth.service.revocations import HEARTBEAT_SECONDS, RevokedTokens
+from jackfield_oauth.service.secrets import SecretHash
+from jackfield_oauth.service.signing_keys import KeyRing, Policy
+from jackfield_oauth.service.vault import Vault
+from jackfield_oauth.settings import OauthSettings
+
+log = structlog.get_logger(__name__)
+
+MIGRATIONS = ("jackfield_common", "jackfield_common.lanes", "jackfield_oauth")
+_KEYS_SECONDS = 15.0
+_FORGET_SECONDS = 60.0
+
+
+def key_policy(settings: OauthSettings) -> Policy:
+    """When signing keys change."""
+    return Policy(
+        issuer=settings.issuer,
+        audience=settings.audience,
+        algorithm=settings.signing_algorithm,
+        period=timedelta(days=settings.signing_key_days),
+        notice=timedelta(seconds=settings.signing_key_notice_seconds),
+        token_lifetime=timedelta(seconds=settings.access_token_seconds),
+    )
+
+
+@asynccontextmanager
+async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
+    """Build the service on its platform, run it inside the block."""
+    settings, outbox, pool = platform.settings, platform.outbox, platform.pool
+    bound = bind(settings.oauth_host, settings.oauth_port)
+    secrets = await SecretHash.load(platform.keys, HashKeys(pool))
+    ring = KeyRing(key_policy(settings), platform.keys, outbox, SigningKeys(pool))
+    await ring.maintain()
+    await ring.republish()
+    clients, revocations = Clients(pool), Revocations(pool)
+    revoked = RevokedTokens(outbox, revocations)
+    if settings.oauth_client_file is not None:
+        registry = ClientRegistry(outbox, clients, secrets)
+        await registry.ensure_local(settings.oauth_client_file)
+    tokens = AccessTokens(ring, settings.issuer, settings.access_token_seconds)
+    rules = Rules(tokens=tokens, secrets=secrets, audience=settings.audience)
+    service = AuthorizationService(rules, outbox, clients, revocations, revoked)
+    vault = Vault(platform.keys, outbox, Credentials(pool))
+
+    async def beat() -> None:
+        while True:
+            await revoked.beat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def forget() -> None:
+        while True:
+            while await revoked.forget_expired():
+                pass
+            await asyncio.sleep(_FORGET_SECONDS)
+
+    async def maintain_keys() -> None:
+        while True:
+            await asyncio.sleep(_KEYS_SECONDS)
+            await ring.maintain()
+
+    platform.tasks.start("revocation-heartbeat", beat)
+    platform.tasks.start("revocation-retention", forget)
+    platform.tasks.start("signing-keys", maintain_keys)
+    platform.readiness.add("signing-keys", lambda: ring.ready)
+
+    app = FastAPI(title="Jackfield authorization server", docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(protocol.router(settings.issuer, service, ring))
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(
+            Lanes(
+                platform.kafka,
+                pool,
+                platform.publisher,
+                name="oauth.connections",
+                topics=[CONNECTION_REQUESTED],
+                handle=subscribers.connection_requested(vault, platform.publisher),
+                dead=OAUTH_DEAD,
+            )
+        )
+        await stack.enter_async_context(listening(app, bound, settings.drain_seconds))
+        log.info("listening", host=settings.oauth_host, port=bound.getsockname()[1])
+        yield
+
+
+def main() -> None:
+    """Run the service until it is told to stop."""
+    shell.run(Service.OAUTH, read_settings(), compose, migrations=MIGRATIONS)
+
+
+def read_settings() -> OauthSettings:
+    """The settings from the environment; what is wrong with them ends the process, in one line each."""
+    try:
+        return OauthSettings()  # pyright: ignore[reportCallIssue] - filled from the environment
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in one["loc"]).upper()
+            sys.stderr.write(f"JACKFIELD_{name}: {one['msg']}\n")
+        sys.exit(shell.EXIT_CONFIGURATION)

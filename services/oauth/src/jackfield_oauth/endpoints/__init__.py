@@ -1,0 +1,1 @@
+"""HTTP in: one thin function per route."""

@@ -1,0 +1,1 @@
+"""All the SQL of the oauth service, one module a noun."""
