@@ -1,5 +1,7 @@
 """A bad expression is refused when it is compiled, with its position."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +20,7 @@ from jackfield_common.expressions import Condition, ExpressionError, Transformat
         ("", 1, 1, "Syntax error"),
     ],
 )
-def test_a_bad_condition_says_where_and_why(
-    text: str, line: int, column: int, says: str
-) -> None:
+def test_a_bad_condition_says_where_and_why(text: str, line: int, column: int, says: str) -> None:
     with pytest.raises(ExpressionError) as refused:
         Condition(text)
     assert (refused.value.line, refused.value.column) == (line, column)
@@ -31,7 +31,7 @@ def test_a_bad_condition_says_where_and_why(
     ("text", "line", "column", "says"),
     [
         ("{'text': }", 1, 10, "cannot be used as a unary operator"),
-        ("{\n  'text': data..ref\n}", 2, 16, "cannot be used as a unary operator"),
+        ("{\n  'text': data..ref\n}", 2, 16, "Expected }"),
         ("{'text': 'abc", 1, 13, "terminated by a matching quote"),
         ("$foo(", 1, 5, "Expected )"),
         ("  ", 1, 1, "empty"),
@@ -75,9 +75,15 @@ _SNIPPETS = st.lists(
 @given(_SNIPPETS | st.text(max_size=40))
 def test_whatever_is_typed_either_compiles_or_is_refused(text: str) -> None:
     for language in (Condition, Transformation):
-        try:
-            language(text)
-        except ExpressionError as error:
-            assert error.message
-            assert error.line is None or error.line >= 1
-            assert error.column is None or error.column >= 1
+        refused = _refusal(language, text)
+        assert refused is None or refused.message
+        assert refused is None or refused.line is None or refused.line >= 1
+        assert refused is None or refused.column is None or refused.column >= 1
+
+
+def _refusal(language: Callable[[str], object], text: str) -> ExpressionError | None:
+    try:
+        language(text)
+    except ExpressionError as error:
+        return error
+    return None
