@@ -6,6 +6,7 @@ are installed with the packages. A run that is killed takes them with it.
 """
 
 import asyncio
+import fcntl
 import os
 import secrets
 import shutil
@@ -24,15 +25,31 @@ from jackfield_cli.local.postgres import postgres_for_tests
 from tests.containers import docker_answers, kafka_container, postgres_container
 
 
+_PREFIX = "jackfield-servers-"
+
+
 @pytest.fixture(scope="session")
 def servers_directory() -> Iterator[Path]:
     """A directory for the embedded servers' data, which other accounts may walk through."""
+    _remove_what_killed_runs_left()
     # Not below pytest's own temporary directory: that one is closed to the account that
     # PostgreSQL runs as when the tests are run as root.
-    directory = Path(tempfile.mkdtemp(prefix="jackfield-test-"))
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     directory.chmod(0o711)
-    yield directory
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _remove_what_killed_runs_left() -> None:
+    for lock_file in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/lock"):
+        try:
+            with lock_file.open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue  # a run that goes on, or another user's
+        shutil.rmtree(lock_file.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
