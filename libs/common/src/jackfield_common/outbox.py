@@ -13,7 +13,7 @@ Writers insert rows in their own transaction. One relay a schema publishes them:
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, cast
 
@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
 
 from jackfield_common.database import AWAY, Connection, Pool
-from jackfield_common.envelope import OutgoingRecord, encode, tombstone, topic_of
+from jackfield_common.envelope import Headers, OutgoingRecord, encode, tombstone, topic_of
 from jackfield_common.errors import ErrorKind, Failure
 from jackfield_common.events.message import Event
 from jackfield_common.kafka import Kafka
@@ -53,6 +53,11 @@ SELECT id, topic, key, value, headers::text AS headers,
        extract(epoch FROM now() - created_at)::float8 AS age
 FROM outbox WHERE transaction < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY id LIMIT $1
 """
+_INSERT = "INSERT INTO outbox (topic, key, value, headers) VALUES ($1, $2, $3, $4::jsonb)"
+
+
+def _stored(headers: Headers) -> str:
+    return json.dumps([[name, value.decode()] for name, value in headers])
 
 
 class _Fenced(Exception):
@@ -80,25 +85,37 @@ class Outbox:
 
         Raises Failure(INVALID) when it is too large for its topic.
         """
+        await self._insert(connection, self.record(event))
+
+    def record(self, event: Event) -> OutgoingRecord:
+        """The record of an event, with the current trace context, for a later `put_records`.
+
+        Raises Failure(INVALID) when it is too large for its topic.
+        """
         record = encode(event, self._kafka.service, self._kafka.naming, current_trace())
         size = len(record.value or b"") + sum(len(k) + len(v) for k, v in record.headers)
         limit = topic_of(event).max_message_bytes
         if size + _RECORD_OVERHEAD > limit:
             raise Failure(ErrorKind.INVALID, f"{size} bytes are too many for {record.topic}")
-        await self._insert(connection, record)
+        return record
+
+    async def put_records(self, connection: Connection, records: Sequence[OutgoingRecord]) -> None:
+        """Publish records, in this order, if, and after, the caller's transaction commits."""
+        await connection.executemany(
+            _INSERT,
+            [
+                (record.topic, record.key, record.value, _stored(record.headers))
+                for record in records
+            ],
+        )
 
     async def delete(self, connection: Connection, topic: Topic, key: str, version: int) -> None:
         """Publish the deletion of an entity if, and after, the caller's transaction commits."""
         await self._insert(connection, tombstone(topic, key, version, self._kafka.naming))
 
     async def _insert(self, connection: Connection, record: OutgoingRecord) -> None:
-        headers = json.dumps([[name, value.decode()] for name, value in record.headers])
         await connection.execute(
-            "INSERT INTO outbox (topic, key, value, headers) VALUES ($1, $2, $3, $4::jsonb)",
-            record.topic,
-            record.key,
-            record.value,
-            headers,
+            _INSERT, record.topic, record.key, record.value, _stored(record.headers)
         )
 
     def wake(self) -> None:

@@ -87,6 +87,10 @@ class ReadModel(Generic[S]):
         """The state of one entity."""
         return self._entities.get(key)
 
+    def deleted(self, key: str) -> bool:
+        """Whether the entity is known to have been deleted, as opposed to never heard of."""
+        return key in self._versions and key not in self._entities
+
     def values(self) -> Collection[S]:
         """The state of every entity."""
         return self._entities.values()

@@ -104,6 +104,7 @@ CREDENTIAL: Final = _state("oauth.credential.v1", Service.OAUTH)
 JWKS: Final = _state("oauth.jwks.v1", Service.OAUTH)
 REVOCATION: Final = _state("oauth.revocation.v1", Service.OAUTH)
 LEVEL: Final = _state("certification.level.v1", Service.CERTIFICATION)
+WEBHOOKS_STATISTICS: Final = _state("webhooks.statistics.v1", Service.WEBHOOKS)
 
 DELIVERY_VERIFIED: Final = _work(
     "webhooks.delivery.verified.v1", Service.GATEWAY, max_message_bytes=_DELIVERY_BYTES

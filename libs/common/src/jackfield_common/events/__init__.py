@@ -27,6 +27,7 @@ from jackfield_common.events.integration_event import EventIngested, Integration
 from jackfield_common.events.manifest import ManifestState
 from jackfield_common.events.message import Event, State
 from jackfield_common.events.question import Answer, Question
+from jackfield_common.events.statistics import WebhooksStatisticsState
 from jackfield_common.events.subscription import SubscriptionState, Target
 
 __all__ = [
@@ -64,5 +65,6 @@ __all__ = [
     "SubscriptionState",
     "Target",
     "WebhooksCommand",
+    "WebhooksStatisticsState",
     "WorkCommand",
 ]

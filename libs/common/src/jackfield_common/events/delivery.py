@@ -49,7 +49,12 @@ class DeliveryVerified(Event):
 
 
 class DeliveryProcessed(Event):
-    """What became of a delivery or of an event sent in; its `id` is derived from `event_id`."""
+    """What became of a delivery or of an event sent in; its `id` is derived from `event_id`.
+
+    `event_id` is the id the sender was given. `integration_id` is the CloudEvents source of an event
+    that no integration sent. `actions` are the ids of the actions asked for, `matched` the routes that
+    asked. `duration_ms` is the time since the delivery was accepted.
+    """
 
     topic: ClassVar[Topic] = DELIVERY_PROCESSED
 
@@ -60,6 +65,7 @@ class DeliveryProcessed(Event):
     actions: tuple[str, ...] = ()
     matched: tuple[SubscriptionId, ...] = ()
     reason: str | None = None
+    duration_ms: float | None = Field(default=None, ge=0)
     detail: JsonObject = {}
 
     def key(self) -> str:
