@@ -24,7 +24,6 @@ from jackfield_cli.local.places import cache_directory
 from jackfield_cli.local.postgres import postgres_for_tests
 from tests.containers import docker_answers, kafka_container, postgres_container
 
-
 _PREFIX = "jackfield-servers-"
 
 
