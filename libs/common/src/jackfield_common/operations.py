@@ -103,7 +103,11 @@ class OperationsServer:
             case "/health/ready":
                 checks = self._readiness.report()
                 ready = all(checks.values())
-                body = {"status": "ready" if ready else "not ready", "checks": checks}
+                body = {
+                    "status": "ready" if ready else "not ready",
+                    "waiting_for": [name for name, holds in checks.items() if not holds],
+                    "checks": checks,
+                }
                 return 200 if ready else 503, "application/json", json.dumps(body).encode()
             case "/metrics":
                 return 200, CONTENT_TYPE_LATEST, generate_latest()
