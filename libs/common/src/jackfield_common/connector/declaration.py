@@ -63,7 +63,7 @@ class Action(BaseModel, Generic[In, Out]):
                     raise ValueError(
                         f"{self.name}: the call uses {field!r}, {self.input.__name__} has no such field"
                     )
-            if call.pages is not None and "limit" not in known:
+            if call.pages is not None and call.pages.kind != "one" and "limit" not in known:
                 raise ValueError(f"{self.name}: pages need an input that is Paged")
         if self.ordering is not None and self.ordering not in known:
             raise ValueError(

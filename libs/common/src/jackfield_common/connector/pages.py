@@ -56,4 +56,13 @@ class OffsetPages(Model):
     place: Literal["query", "body"] = "query"
 
 
-Pages = Annotated[LinkPages | CursorPages | PageNumbers | OffsetPages, Field(discriminator="kind")]
+class OnePage(Model):
+    """The whole list comes in one answer."""
+
+    kind: Literal["one"] = "one"
+    items_path: str = ""
+
+
+Pages = Annotated[
+    LinkPages | CursorPages | PageNumbers | OffsetPages | OnePage, Field(discriminator="kind")
+]
