@@ -1,6 +1,6 @@
 # Jackfield needs Python 3.11 or newer and make; everything else comes with `make environment`.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chaos lock environment clean
+.PHONY: help run test check docs bench chaos lock environment clean
 VENV := .venv
 STAMP := $(VENV)/.stamp
 PROJECTS := libs/common libs/cli services/gateway services/oauth services/webhooks services/connectors services/certification
@@ -19,6 +19,9 @@ check: $(STAMP)  ## lint, formatting, types, import rules
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/pyright
 	@$(VENV)/bin/lint-imports
+
+docs: $(STAMP)  ## write docs/events from the code
+	@$(VENV)/bin/python docs/generate.py
 
 bench: $(STAMP)  ## measure throughput, latency, start time and memory
 	@$(VENV)/bin/python benchmarks/run.py $(ARGS)
