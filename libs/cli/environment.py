@@ -14,9 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-PACKAGES = ("libs/common", "libs/cli", *(f"services/{name}" for name in (
-    "gateway", "oauth", "webhooks", "connectors", "certification"
-)))
+PACKAGES = (
+    "libs/common",
+    "libs/cli",
+    *(
+        f"services/{name}"
+        for name in ("gateway", "oauth", "webhooks", "connectors", "certification")
+    ),
+)
 NEEDED_BYTES = 1500 * 1024 * 1024
 
 
@@ -76,7 +81,8 @@ def usable(venv: Path, python: Path) -> bool:
         return False
     if not python.exists():
         return False
-    return subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    command = [str(python), "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True).returncode == 0  # noqa: S603
 
 
 def stamp_tail(venv: Path) -> list[str]:
@@ -94,7 +100,7 @@ def create(venv: Path) -> None:
             "another Python."
         )
     command = [sys.executable, "-m", "venv", "--clear", str(venv)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     if done.returncode != 0:
         raise Unable(f"{' '.join(command)} failed: {last_line(done.stdout + done.stderr)}")
 
@@ -104,15 +110,20 @@ def pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
     # The build backend is a program in the environment.
     path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    done = subprocess.run(  # noqa: S603
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         env={**os.environ, "PATH": path},
     )
     if done.returncode == 0:
         return
     if "No space left on device" in done.stdout:
-        raise Unable(f"The disk is full while installing into {python.parents[1]}.\n"
-                     f"       Free {NEEDED_BYTES // 2**20} MB (TMPDIR counts too) and try again.")
+        raise Unable(
+            f"The disk is full while installing into {python.parents[1]}.\n"
+            f"       Free {NEEDED_BYTES // 2**20} MB (TMPDIR counts too) and try again."
+        )
     print(done.stdout, file=sys.stderr)
     raise Unable(
         "pip could not install the packages; its words are above.\n"

@@ -96,6 +96,24 @@ async def test_a_program_that_cannot_start_fails_with_its_own_words(tmp_path: Pa
     assert supervisor.statuses["healthy"].state is State.STOPPED
 
 
+async def test_a_program_that_calls_itself_misconfigured_is_not_tried_again(
+    tmp_path: Path,
+) -> None:
+    supervisor = Supervisor(tmp_path, History(), QUICK)
+    program = Program(
+        name="worker",
+        argv=(sys.executable, "-c", DIES_AT_ONCE),
+        waits_for=lambda: "its birth",
+        hopeless=frozenset({7}),
+    )
+    try:
+        with pytest.raises(LocalError) as raised:
+            await supervisor.start([program])
+    finally:
+        await supervisor.stop()
+    assert raised.value.remedy.count("the reason it died") == 1
+
+
 async def test_a_program_that_is_never_ready_fails_with_what_it_waits_for(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path, History(), QUICK)
     program = Program(

@@ -23,6 +23,7 @@ SURROUNDINGS = Surroundings(
     postgres_dsns={each.name: f"postgresql://{each.name}@/jackfield" for each in SERVICES},
     keys_directory=Path("/state/keys"),
     api_key_file=Path("/state/api-key"),
+    oauth_client_file=Path("/state/oauth-client.json"),
 )
 
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -52,16 +53,17 @@ def logs(service: Service = None, follow: Follow = False, lines: Lines = 50) -> 
             Exit.FAILED,
         )
     chosen = {name: files[name] for name in (service or files)}
-    tails = {name: _Tail(path) for name, path in chosen.items()}
-    for name, tail in tails.items():
-        _print(name, deque(tail.read(), maxlen=lines), alone=len(tails) == 1)
-    try:
-        while follow:
-            time.sleep(_POLL_SECONDS)
-            for name, tail in tails.items():
-                _print(name, tail.read(), alone=len(tails) == 1)
-    except KeyboardInterrupt:
-        return
+    with ExitStack() as stack:
+        tails = {name: stack.enter_context(closing(_Tail(path))) for name, path in chosen.items()}
+        for name, tail in tails.items():
+            _print(name, deque(tail.read(), maxlen=lines), alone=len(tails) == 1)
+        try:
+            while follow:
+                time.sleep(_POLL_SECONDS)
+                for name, tail in tails.items():
+                    _print(name, tail.read(), alone=len(tails) == 1)
+        except KeyboardInterrupt:
+            return
 
 
 class _Tail:
@@ -80,6 +82,10 @@ class _Tail:
             self._file.close()
             self._file = self._path.open("rb")
             yield from self._added()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
     def _added(self) -> Iterator[str]:
         *complete, self._rest = (self._rest + self._file.read()).split(b"\n")

@@ -81,6 +81,11 @@ class Installation:
         return self.directory / "api-key"
 
     @property
+    def oauth_client(self) -> Path:
+        """An OAuth client for local use; the oauth service makes it (JSON, mode 0600)."""
+        return self.directory / "oauth-client.json"
+
+    @property
     def run_file(self) -> Path:
         """The current or the last run as JSON."""
         return self.directory / "run.json"

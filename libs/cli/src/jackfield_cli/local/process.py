@@ -47,6 +47,8 @@ class Program:
     drain_seconds: float = 15.0
     start_seconds: float = 60.0
     before_start: Callable[[], None] | None = None
+    hopeless: frozenset[int] = frozenset()
+    """Exit statuses after which a restart would end the same way."""
 
 
 def command_line(program: Program) -> list[str]:

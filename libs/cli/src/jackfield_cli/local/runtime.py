@@ -147,6 +147,7 @@ def _surroundings(plan: Plan, dsns: Mapping[str, str]) -> Surroundings:
         postgres_dsns=dsns,
         keys_directory=installation.keys,
         api_key_file=installation.api_key,
+        oauth_client_file=installation.oauth_client,
     )
 
 

@@ -14,6 +14,9 @@ from jackfield_cli.local.ports import LOOPBACK, Ports
 from jackfield_cli.local.process import Program
 
 _PROBE_SECONDS = 1.0
+_START_SECONDS = 120.0
+EXIT_CONFIGURATION = 78
+"""A service ends with this when it cannot run as configured (sysexits.h, EX_CONFIG)."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Surroundings:
     postgres_dsns: Mapping[str, str]
     keys_directory: Path
     api_key_file: Path
+    oauth_client_file: Path
 
 
 def program(
@@ -66,6 +70,8 @@ def program(
         name=service.name,
         argv=(sys.executable, "-m", service.module),
         waits_for=lambda: not_ready(port),
+        hopeless=frozenset({EXIT_CONFIGURATION}),
+        start_seconds=_START_SECONDS,
         environment={
             **_defaults(surroundings, environment),
             **_assigned(service, surroundings),
@@ -84,6 +90,8 @@ def _assigned(service: Service, surroundings: Surroundings) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **{variable: str(ports[field]) for variable, field in service.listeners.items()},
     }
+    if service.name == "oauth":
+        assigned["JACKFIELD_OAUTH_CLIENT_FILE"] = str(surroundings.oauth_client_file)
     if service.name in ("gateway", "certification"):
         assigned["JACKFIELD_API_KEY_FILE"] = str(surroundings.api_key_file)
     if service.name == "certification":

@@ -149,6 +149,7 @@ class _Keeper:
         self._status = Status()
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._hopeless = False
         self.first_ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
@@ -199,7 +200,8 @@ class _Keeper:
                 calm = time.monotonic() - began >= self._backoff.calm_seconds
                 deaths = 0 if calm else deaths
             deaths += 1
-            if not self.first_ready.done() and deaths >= self._backoff.start_attempts:
+            never_ready = not self.first_ready.done()
+            if self._hopeless or (never_ready and deaths >= self._backoff.start_attempts):
                 self._give_up(ended)
                 return
             delay = self._backoff.delay(deaths)
@@ -239,6 +241,7 @@ class _Keeper:
         output.cancel()
         self.kill()
         self._process = None
+        self._hopeless = status in program.hopeless
         return _how(status)
 
     async def _await_ready(self, pid: int, began: float) -> None:
