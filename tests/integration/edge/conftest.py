@@ -1,0 +1,24 @@
+"""One listener a test."""
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from jackfield_common.settings import Settings
+from tests.integration.edge.listening import Listening, listening
+from tests.platform import make_settings
+
+
+@pytest.fixture
+def settings(kafka: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    # PostgreSQL is never touched here: the DSN leads nowhere
+    return make_settings(
+        kafka, "postgresql://nobody@127.0.0.1:1/nothing", topic_prefix, tmp_path / "keys"
+    )
+
+
+@pytest.fixture
+async def running(settings: Settings) -> AsyncGenerator[Listening]:
+    async with listening(settings) as one:
+        yield one
