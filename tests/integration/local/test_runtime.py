@@ -19,6 +19,7 @@ import pytest
 from jackfield_cli.local.access import access
 from jackfield_cli.local.installation import Installation, Run
 from jackfield_cli.local.ports import LOOPBACK, Ports, free_ports
+from jackfield_cli.local.postgres import postgres_for_tests
 from jackfield_cli.local.supervisor import State
 from tests.integration.local import fakes
 from tests.integration.local.programs import alive, eventually
@@ -99,10 +100,19 @@ def directory() -> Generator[Path]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def cluster(servers_directory: Path) -> Generator[str]:
+    """A PostgreSQL of these tests' own: they set the passwords of the product's logins."""
+    place = servers_directory / "test_runtime"
+    place.mkdir(mode=0o711)
+    with postgres_for_tests(place) as dsn:
+        yield dsn
+
+
 @pytest.fixture
-def runner(kafka: str, postgres: str, directory: Path) -> Runner:
-    """On the servers of the test run, so that a start takes a second."""
-    named = {"JACKFIELD_KAFKA_BOOTSTRAP_SERVERS": kafka, "JACKFIELD_POSTGRES_DSN": postgres}
+def runner(kafka: str, cluster: str, directory: Path) -> Runner:
+    """On servers that are up already, so that a start takes a second."""
+    named = {"JACKFIELD_KAFKA_BOOTSTRAP_SERVERS": kafka, "JACKFIELD_POSTGRES_DSN": cluster}
     return Runner(directory, named)
 
 
