@@ -244,6 +244,10 @@ class Connection(asyncio.Protocol):
         exchange.origin = settings.public_url
         listener.statistics.received += 1
         headers = exchange.headers
+        if self._parser.should_upgrade():
+            # llhttp would not read the body as one, but as what follows the upgrade: a smuggled request
+            self._end_with(Reason.BAD_REQUEST)
+            return
         if self._peer_trusted:
             exchange.through_proxy = True
             forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
