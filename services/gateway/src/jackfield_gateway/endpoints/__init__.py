@@ -1,0 +1,1 @@
+"""The HTTP API: one thin function a route, by noun."""

@@ -1,0 +1,59 @@
+"""The FastAPI application."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from jackfield_gateway.endpoints import (
+    actions,
+    api_keys,
+    certification,
+    events,
+    installed,
+    marketplace,
+    page,
+    problems,
+    routes,
+)
+from jackfield_gateway.endpoints.documents import describe, operation_id
+from jackfield_gateway.endpoints.frame import Frame
+from jackfield_gateway.endpoints.services import Services
+
+VERSION: Final = "1.0.0"
+"""Of the API, by semantic versioning."""
+
+
+def application(services: Services, max_body: int, max_requests: int) -> FastAPI:
+    """The API: bodies of at most `max_body` bytes, at most `max_requests` at a time."""
+    app = FastAPI(
+        title="Jackfield",
+        version=VERSION,
+        summary="Webhooks in, events on Kafka, vendors called in return.",
+        description="Install integrations, give their credentials, route events to actions, and call"
+        " vendors. Errors are problem documents (RFC 9457). Lists are paged by cursor.",
+        generate_unique_id_function=operation_id,
+        max_body_size=max_body,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.services = services
+    problems.install(app)
+    for router in (
+        marketplace.router,
+        installed.router,
+        installed.health,
+        actions.router,
+        routes.router,
+        events.router,
+        certification.router,
+        api_keys.router,
+        page.router,
+    ):
+        app.include_router(router)
+
+    def document() -> dict[str, Any]:
+        return describe(app)
+
+    app.openapi = document
+    app.add_middleware(Frame, most=max_requests)
+    return app

@@ -1,0 +1,39 @@
+"""What the routes call."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+from pydantic import JsonValue
+
+from jackfield_gateway.service.actions import Actions
+from jackfield_gateway.service.api_keys import ApiKeys
+from jackfield_gateway.service.audit import Refusals
+from jackfield_gateway.service.authentication import Authentication
+from jackfield_gateway.service.catalogue import Catalogue
+from jackfield_gateway.service.certification import Certification
+from jackfield_gateway.service.installations import Installations
+from jackfield_gateway.service.outcomes import Outcomes
+from jackfield_gateway.service.routes import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rules behind the API; `edge_stats` tells the webhook listener's counters."""
+
+    authentication: Authentication
+    refusals: Refusals
+    catalogue: Catalogue
+    installations: Installations
+    actions: Actions
+    routes: Routes
+    api_keys: ApiKeys
+    certification: Certification
+    outcomes: Outcomes
+    edge_stats: Callable[[], Mapping[str, JsonValue]]
+
+
+def services(request: Request) -> Services:
+    """The services of the application that a request reached."""
+    return cast(Services, request.app.state.services)

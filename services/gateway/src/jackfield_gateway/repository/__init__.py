@@ -1,0 +1,1 @@
+"""All the SQL of the gateway, by noun; `store` opens the transactions."""

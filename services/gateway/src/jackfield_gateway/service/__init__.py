@@ -1,0 +1,1 @@
+"""The gateway's rules, by noun: no HTTP, no Kafka client, no SQL."""
