@@ -2,17 +2,28 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from pydantic import JsonValue
 from rich.console import Console
+from rich.text import Text
 
 from jackfield_cli.exits import Exit
 from jackfield_cli.local.errors import LocalError
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+_PIPED_WIDTH = 10_000
+"""Columns for output that goes to another program: nothing is wrapped or cut there."""
+
+
+def _console(stream: TextIO, *, stderr: bool) -> Console:
+    # No markup: names and messages come from outside and may hold brackets.
+    width = None if stream.isatty() else _PIPED_WIDTH
+    return Console(stderr=stderr, highlight=False, emoji=False, width=width)
+
+
+console = _console(sys.stdout, stderr=False)
+errors = _console(sys.stderr, stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
 
@@ -25,10 +36,9 @@ def print_json(value: JsonValue) -> None:
 
 def print_problem(problem: str, remedy: str) -> None:
     """What is wrong and what to do, on standard error."""
-    errors.print("[bold red]error:[/] ", end="")
-    errors.print(problem, markup=False, soft_wrap=True)
+    errors.print(Text.assemble(("error: ", "bold red"), problem), soft_wrap=True)
     if remedy:
-        errors.print(f"       {remedy}", markup=False, soft_wrap=True)
+        errors.print(f"       {remedy}", soft_wrap=True)
 
 
 def fail(problem: str, remedy: str, code: Exit = Exit.FAILED) -> typer.Exit:

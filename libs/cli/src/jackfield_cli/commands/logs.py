@@ -107,7 +107,7 @@ def _print(name: str, lines: Iterable[str], *, alone: bool) -> None:
     colour = _COLOURS[sum(name.encode()) % len(_COLOURS)]
     for line in lines:
         if alone:
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
         else:
             text = Text.assemble((f"{name:<14} ", colour), line)
             console.print(text, soft_wrap=True)

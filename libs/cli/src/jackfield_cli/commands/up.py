@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from jackfield_cli.display import Progress
 from jackfield_cli.exits import Exit
@@ -123,12 +124,13 @@ def _detached(installation: Installation, port_offset: int, servers_only: bool) 
         supervisor.terminate()
         supervisor.wait()
         raise typer.Exit(Exit.FAILED) from None
-    errors.print(last_lines(log, 40), markup=False, soft_wrap=True)
+    errors.print(last_lines(log, 40), soft_wrap=True)
     raise fail("Jackfield did not start.", f"The lines above are from {log}.")
 
 
 def _print_summary(installation: Installation, run: Run, *, detached: bool) -> None:
-    console.print(f"\n[bold green]Jackfield is ready[/] after {run.ready_after_seconds:.1f} s")
+    took = f" after {run.ready_after_seconds:.1f} s"
+    console.print(Text.assemble(("\nJackfield is ready", "bold green"), took))
     table = Table.grid(padding=(0, 3))
     if not run.servers_only:
         table.add_row("API", run.url("api"))
@@ -142,11 +144,13 @@ def _print_summary(installation: Installation, run: Run, *, detached: bool) -> N
     if not run.servers_only:
         allowed = os.environ.get("JACKFIELD_EGRESS_ALLOW") or "127.0.0.0/8,::1/128"
         console.print(
-            "[dim]Local profile: integrations may call private addresses in "
-            f"{allowed} (JACKFIELD_EGRESS_ALLOW).[/]"
+            "Local profile: integrations may call private addresses in "
+            f"{allowed} (JACKFIELD_EGRESS_ALLOW).",
+            style="dim",
         )
-        console.print('Next:  [bold]eval "$(./jackfield env)"[/] and [bold]./jackfield demo[/]')
-    console.print(f"Stop:  [bold]{'./jackfield down' if detached else 'Ctrl-C'}[/]")
+        next_step = ('eval "$(./jackfield env)" && ./jackfield demo', "bold")
+        console.print(Text.assemble("Next:  ", next_step))
+    console.print(Text.assemble("Stop:  ", ("./jackfield down" if detached else "Ctrl-C", "bold")))
 
 
 def _shown(path: os.PathLike[str]) -> str:
