@@ -90,11 +90,10 @@ async def compose(platform: Platform[ConnectorsSettings]) -> AsyncGenerator[None
                     await platform.outbox.delete(connection, HEALTH, integration_id, version)
 
     async def forget_old_actions() -> None:
+        age = timedelta(days=settings.result_retention_days)
         while True:
-            age = timedelta(days=settings.result_retention_days)
-            while await repository.forget_actions(age):
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(_CLEANING_SECONDS)
+            forgotten = await repository.forget_actions(age)
+            await asyncio.sleep(0.05 if forgotten else _CLEANING_SECONDS)
 
     integrations = ReadModel(kafka, IntegrationState, on_change=on_change)
     credential_states = ReadModel(kafka, CredentialState)

@@ -142,7 +142,7 @@ def _items_schema(item: type[Output]) -> dict[str, Any]:
 
 def _call(
     method: Method,
-    repeat: Repeat,
+    by_default: Repeat,
     name: str,
     path: str,
     takes: type[In],
@@ -154,7 +154,7 @@ def _call(
         name=name,
         input=takes,
         output=returns,
-        repeat=more.pop("repeat", repeat),
+        repeat=more.pop("repeat", by_default),
         http=HttpCall(method=method, path=path, **http),
         **more,
     )

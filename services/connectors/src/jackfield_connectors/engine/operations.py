@@ -7,7 +7,7 @@ import jsonschema
 from pydantic import JsonValue, ValidationError
 
 from jackfield_common.connector.declaration import COMMON_CONFIG, Action, Connector
-from jackfield_common.connector.fields import Input, Output
+from jackfield_common.connector.fields import Input, NoOutput, Output
 from jackfield_common.connector.limits import HeaderBudget
 from jackfield_common.connector.manifest import ActionManifest, Manifest
 from jackfield_common.connector.vendor import Vendor
@@ -73,6 +73,8 @@ class DeclaredOperation:
 
     def produce(self, data: JsonValue) -> JsonValue:
         """See Operation."""
+        if self._output is NoOutput:
+            return {}
         try:
             output = self._output.model_validate(data)
         except ValidationError as error:
