@@ -103,7 +103,8 @@ def trace_context(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """The W3C trace context of a record; empty where there is none or it is unreadable."""
     context: dict[str, str] = {}
     for key, value in headers:
-        if key in ("traceparent", "tracestate") and value.isascii():
+        # other people's clients can send a header without a value
+        if key in ("traceparent", "tracestate") and value and value.isascii():
             context[key] = value.decode("ascii")
     return context
 

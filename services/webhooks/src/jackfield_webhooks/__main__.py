@@ -1,0 +1,5 @@
+"""`python -m jackfield_webhooks`."""
+
+from jackfield_webhooks.app import main
+
+main()

@@ -1,0 +1,53 @@
+"""Ordering keys: what the order of an integration's deliveries is kept by."""
+
+from typing import Final
+
+import pydantic_core
+from pydantic import JsonValue, ValidationError
+
+from jackfield_common.errors import Failure
+from jackfield_common.events import DeliveryVerified
+from jackfield_common.ids import derived_id
+from jackfield_webhooks.service.catalogue import Catalogue
+from jackfield_webhooks.service.normalisation import request_of
+from jackfield_webhooks.service.payload import parse
+
+MAX_BYTES: Final = 512
+
+
+def lane_name(ordering: str) -> str:
+    """An ordering key that can name a lane: short, without NUL; another one is stood for by its id."""
+    if "\x00" in ordering or len(ordering.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        return derived_id("ordering", ordering)
+    return ordering
+
+
+def ordering_of(value: bytes | None, catalogue: Catalogue) -> str:
+    """The lane of a delivery's record, by its connector's selector; empty where there is none.
+
+    Never raises: what does not parse is in the integration's own lane, and fails there.
+    """
+    delivery = _delivery(value)
+    if delivery is None:
+        return ""
+    source = catalogue.source_now(delivery.integration_id)
+    if source is None or source.ordering is None:
+        return ""
+    body: JsonValue = None
+    if source.ordering.needs_body:
+        try:
+            payload = parse(delivery.raw_body(), delivery.content_type, source.content_types)
+        except (Failure, ValueError):
+            return ""
+        body = payload.data
+    return lane_name(source.ordering.of(request_of(delivery, body)) or "")
+
+
+def _delivery(value: bytes | None) -> DeliveryVerified | None:
+    if value is None:
+        return None
+    try:
+        document = pydantic_core.from_json(value)
+        return DeliveryVerified.model_validate(document)
+    except (ValueError, ValidationError):
+        return None

@@ -1,0 +1,1 @@
+"""Kafka in: one thin function a topic."""

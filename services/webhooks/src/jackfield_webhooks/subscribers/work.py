@@ -1,0 +1,64 @@
+"""The work topics, consumed in lanes."""
+
+from collections.abc import Awaitable, Callable
+
+from aiokafka import ConsumerRecord
+
+from jackfield_common.database import Connection
+from jackfield_common.envelope import header
+from jackfield_common.events import DeliveryVerified, EventIngested
+from jackfield_common.lanes import Work
+from jackfield_common.topics import DELIVERY_VERIFIED, EVENT_INGESTED, Naming
+from jackfield_webhooks.service.catalogue import Catalogue
+from jackfield_webhooks.service.ordering import ordering_of
+from jackfield_webhooks.service.processing import Processing
+
+
+class HeldWork:
+    """A lane's work, as processing sees it."""
+
+    __slots__ = ("_work", "record", "topic")
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self.topic = work.topic
+        self.record = work.record
+
+    @property
+    def partition(self) -> tuple[str, int]:
+        """What is fenced together."""
+        return (self.topic, self.record.partition)
+
+    @property
+    def place(self) -> str:
+        """Topic, partition and offset."""
+        return f"{self.topic}/{self.record.partition}/{self.record.offset}"
+
+    async def fence(self, connection: Connection) -> None:
+        """Raises Fenced when a newer owner of the partition exists."""
+        await self._work.fence(connection)
+
+
+def routed(processing: Processing) -> Callable[[Work], Awaitable[None]]:
+    """The handler of verified deliveries and of ingested events."""
+
+    async def handle(work: Work) -> None:
+        held = HeldWork(work)
+        if work.topic == EVENT_INGESTED.name:
+            await processing.ingested(work.decode(EventIngested), held)
+        else:
+            await processing.delivery(work.decode(DeliveryVerified), held)
+
+    return handle
+
+
+def lane_by(catalogue: Catalogue, naming: Naming) -> Callable[[ConsumerRecord], str]:
+    """The lane of a record: a delivery's by its connector's ordering selector, else `ce_lane`."""
+    deliveries = naming.physical(DELIVERY_VERIFIED)
+
+    def lane(record: ConsumerRecord) -> str:
+        if record.topic == deliveries:
+            return ordering_of(record.value, catalogue)
+        return header(record.headers, "ce_lane") or ""
+
+    return lane
