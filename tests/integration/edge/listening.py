@@ -29,7 +29,7 @@ from jackfield_common.topics import DELIVERY_VERIFIED, Service
 from jackfield_gateway.edge import Edge, EdgeSettings
 from tests.platform import make_kafka, publisher_of, until
 
-SECRET = "it is a secret to everybody"  # noqa: S105
+SECRET = "it is a secret to everybody"
 GITHUB = Webhook(
     verify=Hmac(header="X-Hub-Signature-256", prefix="sha256="),
     delivery_id="header:X-GitHub-Delivery",

@@ -34,7 +34,7 @@ _BATCH_BYTES: Final = 256 * 1024
 _MAX_SUBMITTED: Final = 56 * MIB
 """Bytes with the producer at a time: one request holds at most these, and brokers take 100 MiB."""
 _RECORD_OVERHEAD: Final = 96
-_CLOSE_TIMEOUT: Final = 5.0
+_CLOSE_TIMEOUT: Final = 2.0
 _BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 W = TypeVar("W")

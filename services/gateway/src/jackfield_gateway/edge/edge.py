@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.events.manifest import ManifestState
@@ -41,8 +41,10 @@ class Edge:
         settings: EdgeSettings,
         *,
         clock: Callable[[], float] = time.time,
+        registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._settings = settings
+        self._registry = registry
         self._clock = clock
         self._statistics = Statistics()
         self._answers = Answers(settings.retry_after)
@@ -73,17 +75,19 @@ class Edge:
     async def start(self) -> None:
         """Bind the port. Raises OSError when it is taken."""
         loop = asyncio.get_running_loop()
-        self._answers.tick(time.time())
-        await self._batches.start()
         self._server = await loop.create_server(
             self._listener,
             self._settings.host,
             self._settings.port,
             backlog=self._settings.backlog,
             reuse_port=self._settings.reuse_port or None,
+            start_serving=False,
         )
+        self._registry.register(self._collector)
+        self._answers.tick(time.time())
+        await self._batches.start()
+        await self._server.start_serving()
         self._ticking = asyncio.create_task(self._tick(), name="edge-tick")
-        REGISTRY.register(self._collector)
         log.info("webhook_listener_started", host=self._settings.host, port=self.port)
 
     async def stop(self) -> None:
@@ -100,7 +104,7 @@ class Edge:
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.gather(self._ticking, return_exceptions=True)
-        REGISTRY.unregister(self._collector)
+        self._registry.unregister(self._collector)
 
     @property
     def port(self) -> int:
