@@ -103,7 +103,11 @@ def configure(settings: Settings, service: Service) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "faststream", "asyncio", "httpx", "httpcore", "uvicorn.access"):
+    # aiokafka reports as errors what it retries by itself; what matters of it is logged by its users.
+    logging.getLogger("aiokafka").setLevel(
+        max(level, logging.CRITICAL) if level > logging.DEBUG else level
+    )
+    for noisy in ("faststream", "asyncio", "httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(level, logging.WARNING))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import httptools
 
@@ -131,7 +131,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A sender connected."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transport is none by inheritance
+        transport = cast(asyncio.Transport, transport)
         listener = self._listener
         self._transport = transport
         peer = transport.get_extra_info("peername")
