@@ -14,11 +14,12 @@ from jackfield_common.connector.pages import (
     LinkPages,
     OffsetPages,
     PageNumbers,
-    Pages,
 )
 from jackfield_common.connector.selector import as_text, at_path
 
 _SIZE: Final = 2
+
+ManyPages = LinkPages | CursorPages | PageNumbers | OffsetPages
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class PagedList:
     """
 
     action: str
-    pages: Pages
+    pages: ManyPages
     body: JsonValue
     full_pages: int = 2
 

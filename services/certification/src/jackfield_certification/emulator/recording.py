@@ -1,5 +1,6 @@
 """Recorded exchanges, read: the requests a vendor expects, and its answers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ UNCOMPARED: Final = frozenset(
         "accept-encoding", "transfer-encoding", "traceparent", "tracestate", "date", "cookie",
     }
 )  # fmt: skip
+
+_PLACEHOLDER: Final = re.compile(r"{(\w+)}")
 
 
 class RecordingError(ValueError):
@@ -97,11 +100,23 @@ class Recording:
         return "https://" in self.source
 
 
-def read_recording(exchange: Exchange, manifest: Manifest, base_path: str) -> Recording:
-    """Read an exchange; `base_path` is the path of the connector's base URL. Raises RecordingError."""
+def base_path(manifest: Manifest, config: Mapping[str, JsonValue] | None = None) -> str:
+    """The path of an installation's base URL, without a slash at its end.
+
+    Settings are filled in; a `{name}` that is none, as where a key stands in the path, stays.
+    """
+    settings = config or {}
+    chosen = settings.get("base_url")
+    base_url = chosen if isinstance(chosen, str) else manifest.base_url or ""
+    path = ("/" + base_url.partition("://")[2].partition("/")[2]).rstrip("/")
+    return _PLACEHOLDER.sub(lambda found: as_text(settings.get(found[1])) or found[0], path)
+
+
+def read_recording(exchange: Exchange, manifest: Manifest) -> Recording:
+    """Read an exchange. Raises RecordingError."""
     kind = exchange.auth or manifest.auth[0].kind
     secret_url = any(isinstance(auth, SecretUrl) for auth in manifest.auth if auth.kind == kind)
-    base = "" if secret_url else base_path
+    base = "" if secret_url else base_path(manifest, exchange.config)
     pairs = [(exchange.request, exchange.response)]
     pairs += [(step.request, step.response) for step in exchange.then]
     return Recording(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from jackfield_certification.emulator.matching import ArrivedRequest, differences
-from jackfield_certification.emulator.recording import Recording, Step, read_recording
+from jackfield_certification.emulator.recording import Recording, Step, base_path, read_recording
 from jackfield_common.connector.manifest import Manifest
 
 _PLACEHOLDER: Final = re.compile(r"\{\+?\w+\}")
@@ -21,25 +21,15 @@ class Match:
     differences: tuple[str, ...]
 
 
-def base_path(manifest: Manifest) -> str:
-    """The path of the connector's base URL, without a slash at its end; `{name}` stays as it is."""
-    if manifest.base_url is None:
-        return ""
-    scheme, separator, rest = manifest.base_url.partition("://")
-    if not separator:
-        rest = scheme  # `{base_url}/api`: the placeholder stands for scheme and host
-    return ("/" + rest.partition("/")[2]).rstrip("/")
-
-
 class Routes:
     """The routes of one connector's vendor. Raises RecordingError when an exchange cannot be read."""
 
     def __init__(self, manifest: Manifest) -> None:
         base = base_path(manifest)
-        self.recordings = tuple(read_recording(one, manifest, base) for one in manifest.exchanges)
+        self.recordings = tuple(read_recording(one, manifest) for one in manifest.exchanges)
         self._steps = [(one, step) for one in self.recordings for step in one.steps]
         self._declared = [
-            (action, call, _compiled((base if call.base_url is None else "") + call.path))
+            (action, call, _compiled(base + call.path))
             for action in manifest.actions
             for call in (*((action.http,) if action.http else ()), *action.http_by_auth.values())
         ]

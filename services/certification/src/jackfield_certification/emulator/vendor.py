@@ -28,9 +28,9 @@ from jackfield_certification.emulator.faults import (
 from jackfield_certification.emulator.limits import Limits
 from jackfield_certification.emulator.matching import ArrivedRequest
 from jackfield_certification.emulator.paging import PagedList
-from jackfield_certification.emulator.recording import Recording
+from jackfield_certification.emulator.recording import Recording, base_path
 from jackfield_certification.emulator.refusals import refusal
-from jackfield_certification.emulator.routes import Match, Routes, base_path
+from jackfield_certification.emulator.routes import Match, Routes
 from jackfield_certification.emulator.signin import Door
 from jackfield_certification.emulator.synthesis import example_of
 from jackfield_common.connector.manifest import Manifest
@@ -102,10 +102,13 @@ class VendorEmulator:
         """`http://host:port`, as others reach it."""
         return f"http://{self._name}:{self.port}"
 
-    @property
-    def base_url(self) -> str:
-        """What stands in for the vendor's base URL."""
-        return self.address + base_path(self.manifest)
+    def base_url(self, config: Mapping[str, JsonValue] | None = None) -> str:
+        """What stands in for the vendor's base URL, for an installation with these settings."""
+        return self.address + base_path(self.manifest, config)
+
+    def as_answered(self, document: JsonValue) -> JsonValue:
+        """A recorded document as this vendor answers it: its addresses lead here."""
+        return cast(JsonValue, json.loads(self._redirected(json.dumps(document))))
 
     def expect(self, recording: Recording | None) -> None:
         """Which recording is meant where several fit a request equally."""
@@ -212,7 +215,7 @@ class VendorEmulator:
                 text=self._redirected(response.body),
                 headers={"content-type": "text/plain; charset=utf-8"} | headers,
             )
-        body = cast(JsonValue, json.loads(self._redirected(json.dumps(response.body))))
+        body = self.as_answered(response.body)
         return _json(response.status, _drifted(body) if drift else body, headers)
 
     def _refuse(self, status: Status) -> web.Response:

@@ -1,0 +1,1 @@
+"""The rules of certification: accepting runs, carrying them out, reporting them."""
