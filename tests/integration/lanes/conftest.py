@@ -154,6 +154,24 @@ class Bench:
         return letters
 
 
+async def make_topics(admin: AIOKafkaAdminClient, kafka: Kafka) -> None:
+    """Create the bench's topics, and wait until the broker says so."""
+    wanted = [
+        NewTopic(
+            kafka.naming.physical(topic),
+            topic.partitions,
+            1,
+            topic_configs=topic.configuration(),
+        )
+        for topic in (WORK, DEAD)
+    ]
+    async with asyncio.timeout(30):
+        while True:
+            answer = await admin.create_topics(wanted, timeout_ms=10_000)
+            if all(code in (0, 36) for _, code, *_ in answer.topic_errors):  # 36: it exists
+                return
+
+
 async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 20) -> None:
     """Wait for a condition; fails after `within` seconds."""
     async with asyncio.timeout(within):
@@ -186,17 +204,7 @@ async def bench(
         await admin.start()
         stack.push_async_callback(admin.close)
         names = [client.naming.physical(topic) for topic in (WORK, DEAD)]
-        await admin.create_topics(
-            [
-                NewTopic(
-                    client.naming.physical(topic),
-                    topic.partitions,
-                    1,
-                    topic_configs=topic.configuration(),
-                )
-                for topic in (WORK, DEAD)
-            ]
-        )
+        await make_topics(admin, client)
         stack.push_async_callback(admin.delete_topics, names)
         producer = client.producer()
         await producer.start()

@@ -12,9 +12,9 @@ from jackfield_common.topics import COMMAND_REQUESTED, CONNECTORS_COMMAND, Topic
 
 
 class WorkCommand(Event):
-    """List, retry, cancel or replay parked and dead work; pause or resume an integration."""
+    """List, read, retry, cancel or replay parked and dead work; pause or resume an integration."""
 
-    verb: Literal["list", "retry", "cancel", "replay", "pause", "resume"]
+    verb: Literal["list", "read", "retry", "cancel", "replay", "pause", "resume"]
     state: Literal["parked", "dead"] = "parked"
     integration_id: IntegrationId | None = None
     work_ids: tuple[str, ...] = ()

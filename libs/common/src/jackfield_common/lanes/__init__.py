@@ -11,8 +11,23 @@ A consumer is three lines:
 See docs/lanes.md for what is promised.
 """
 
+from jackfield_common.lanes.commands import answer_command
+from jackfield_common.lanes.parking import Page, Parking, WorkRow
 from jackfield_common.lanes.policy import Backoff, Limits, Policy
 from jackfield_common.lanes.runtime import Lanes
+from jackfield_common.lanes.selection import Selection
 from jackfield_common.lanes.work import Effect, Work
 
-__all__ = ["Backoff", "Effect", "Lanes", "Limits", "Policy", "Work"]
+__all__ = [
+    "Backoff",
+    "Effect",
+    "Lanes",
+    "Limits",
+    "Page",
+    "Parking",
+    "Policy",
+    "Selection",
+    "Work",
+    "WorkRow",
+    "answer_command",
+]

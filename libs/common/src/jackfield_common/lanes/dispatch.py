@@ -44,6 +44,10 @@ _FENCED_SECONDS: Final = 0.5
 _NOT_READY_MAX: Final = 5.0
 
 
+class Broken(Exception):
+    """The runtime itself failed on a record: everything in memory is read again."""
+
+
 @dataclass(eq=False, slots=True)
 class _Runner:
     """One task, and what it is doing."""
@@ -89,6 +93,7 @@ class Dispatcher:
         self._top_up_asked = False
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._broken: BaseException | None = None
         self.open = False
         """Whether work may be started; closed during a rebalance and at the end."""
 
@@ -97,6 +102,12 @@ class Dispatcher:
         if not self._top_up_asked:
             self._top_up_asked = True
             asyncio.get_running_loop().call_soon(self._top_up)
+
+    def raise_if_broken(self) -> None:
+        """Raises Broken, once, when a runner ended that should not have."""
+        if self._broken is not None:
+            broken, self._broken = self._broken, None
+            raise Broken(f"a runner failed: {broken!r}") from broken
 
     async def quiet(self, seconds: float) -> bool:
         """Wait until no handler runs; False when some still do after `seconds`."""
@@ -147,9 +158,16 @@ class Dispatcher:
             elif len(self._runners) < self._limits.in_flight:
                 runner = _Runner()
                 runner.task = asyncio.create_task(self._run(runner), name=f"lanes-{self._consumer}")
+                runner.task.add_done_callback(partial(self._ended, runner))
                 self._runners.add(runner)
             else:
                 return
+
+    def _ended(self, runner: _Runner, task: asyncio.Task[None]) -> None:
+        self._runners.discard(runner)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("runner_failed", consumer=self._consumer, exc_info=error)
+            self._broken = error
 
     def _may_start(self) -> bool:
         return self.open and self._gate.is_open and time.monotonic() < self._membership.deadline
@@ -182,7 +200,7 @@ class Dispatcher:
         work = Work(item, partition, self._owner, lane.key.text, lane.text)
         if not item.first_at:
             item.first_at = self._clock.time()
-        policy = self._policy if isinstance(self._policy, Policy) else self._policy(work)
+        policy = self._policy if isinstance(self._policy, Policy) else self._policy_for(work)
         runner.lane = lane
         runner.expires = started + policy.timeout
         lane.started = started
@@ -193,7 +211,9 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._top_up)
         problem: BaseException | None = None
         try:
-            with telemetry.consuming(self._span, item.record.headers, {"attempt": work.attempt}):
+            with telemetry.consuming(
+                self._span, item.record.headers, {"jackfield.attempt": work.attempt}
+            ):
                 await self._handle(work)
         except asyncio.CancelledError as error:
             if not runner.cut:
@@ -216,6 +236,15 @@ class Dispatcher:
             self._outcomes.succeeded(lane)
         else:
             await self._judge(lane, item, problem, policy)
+
+    def _policy_for(self, work: Work) -> Policy:
+        assert not isinstance(self._policy, Policy)
+        try:
+            return self._policy(work)
+        except Exception:
+            # A handler that needs what the policy was to be read from will fail on it and say so.
+            log.exception("default_policy_used", consumer=self._consumer)
+            return Policy()
 
     def _end(self, runner: _Runner, lane: Lane, work: Work, started: float) -> None:
         now = time.monotonic()

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from pydantic import TypeAdapter
 
 from jackfield_common.database import AWAY, Pool
 from jackfield_common.envelope import JSON, OutgoingRecord
 from jackfield_common.errors import ErrorKind, Failure, NotReady
-from jackfield_common.events.dead import DeadLetter, Tried
+from jackfield_common.events.dead import DeadLetter
 from jackfield_common.ids import DEFAULT_TENANT, TenantId, derived_id
 from jackfield_common.kafka import Kafka, Publisher
 from jackfield_common.lanes.gate import Gate
-from jackfield_common.lanes.ledger import decode_headers
+from jackfield_common.lanes.ledger import TRIED, decode_headers
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.topics import Topic
 
@@ -26,7 +25,6 @@ DeadTopic = Topic | Callable[[str], Topic]
 
 _BATCH: Final = 8
 _POLL_SECONDS: Final = 5.0
-_TRIED: Final = TypeAdapter(tuple[Tried, ...])
 
 _UNFED = """
 SELECT id, topic, partition, "offset", tenant, key, lane, kind, message, tried, attempts, record_key,
@@ -149,7 +147,7 @@ def dead_letter(row: Any) -> DeadLetter:
         lane_key=f"{row['key']}\x1f{row['lane']}" if row["lane"] else row["key"],
         kind=ErrorKind(row["kind"]),
         message=row["message"] or "",
-        attempts=_TRIED.validate_json(row["tried"]),
+        attempts=TRIED.validate_json(row["tried"]),
         record_key=None if key is None else base64.b64encode(key).decode(),
         headers=tuple(
             (name, base64.b64encode(content).decode())

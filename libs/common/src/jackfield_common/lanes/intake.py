@@ -26,11 +26,11 @@ from jackfield_common.errors import ContractError
 from jackfield_common.kafka import Kafka
 from jackfield_common.lanes import membership, metrics
 from jackfield_common.lanes.commits import Commits
-from jackfield_common.lanes.dispatch import Dispatcher
+from jackfield_common.lanes.dispatch import Broken, Dispatcher
 from jackfield_common.lanes.gate import Gate
 from jackfield_common.lanes.hold import Hold
 from jackfield_common.lanes.journal import Journal
-from jackfield_common.lanes.lane import Item, Lane, Phase, size_of
+from jackfield_common.lanes.lane import Item, Lane, Phase
 from jackfield_common.lanes.ledger import Ledger, Parked, tenant_in
 from jackfield_common.lanes.membership import Membership
 from jackfield_common.lanes.outcome import Outcomes
@@ -51,16 +51,20 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 _STALL_SECONDS: Final = 1.0
 _SLOW_SECONDS: Final = 1.0
 _FLUSH_SECONDS: Final = 3.0
+_LOOK_AGAIN_SECONDS: Final = 0.5
 _NOTHING: Final = TopicPartition("", -1)
 
 
-def lane_header(record: ConsumerRecord) -> bytes:
-    """The `ce_lane` header; the last one, as everywhere."""
-    found = b""
+def headers_of(record: ConsumerRecord) -> tuple[int, bytes]:
+    """The size of the headers' values, and the value of `ce_lane` (the last one, as everywhere)."""
+    size = 0
+    lane = b""
     for name, value in record.headers:
-        if name == "ce_lane":
-            found = value
-    return found
+        if value is not None:  # pyright: ignore[reportUnnecessaryComparison]  # the bus has nulls
+            size += len(value)
+            if name == "ce_lane":
+                lane = value
+    return size, lane
 
 
 class Intake:
@@ -102,6 +106,9 @@ class Intake:
         self._term = ("", -1)
         self._stalled: dict[TopicPartition, tuple[Lane, float]] = {}
         self._changed = asyncio.Event()
+        self._missing: set[str] = set()
+        """Topics, by their names at the broker, that did not exist when last looked for."""
+        self._look_again = 0.0
         self.partitions: dict[TopicPartition, Partition] = {}
         self.joined = False
         """Whether an assignment was received since the consumer was made."""
@@ -137,12 +144,10 @@ class Intake:
                 await consumer.start()
                 self._member.watch(consumer)
                 self._consumer = consumer
-                consumer.subscribe(
-                    [self._kafka.naming.physical(topic) for topic in self._topics],
-                    listener=membership.Listener(self._on_revoked, self._on_assigned),
-                )
+                self._missing = {self._kafka.naming.physical(topic) for topic in self._topics}
+                await self._subscribe(consumer)
                 await self._read(consumer)
-            except (KafkaError, ConsumerStoppedError, OSError) as error:
+            except (KafkaError, ConsumerStoppedError, OSError, Broken) as error:
                 metrics.KAFKA_AWAY.labels(self._name).inc()
                 log.warning(
                     "consumer_replaced",
@@ -175,10 +180,30 @@ class Intake:
             metadata_max_age_ms=10_000,
         )
 
+    async def _subscribe(self, consumer: AIOKafkaConsumer) -> None:
+        """Subscribe to the topics that exist by now; another service may still have to make its own."""
+        found = self._missing & await consumer.topics()
+        self._look_again = time.monotonic() + _LOOK_AGAIN_SECONDS
+        if not found:
+            return
+        self._missing -= found
+        wanted = {self._kafka.naming.physical(topic) for topic in self._topics} - self._missing
+        if self._missing:
+            log.warning("topics_missing", consumer=self._name, topics=sorted(self._missing))
+        consumer.subscribe(
+            sorted(wanted), listener=membership.Listener(self._on_revoked, self._on_assigned)
+        )
+
     # Reading
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         while True:
+            self._dispatcher.raise_if_broken()
+            if self._missing and time.monotonic() >= self._look_again:
+                await self._subscribe(consumer)
+            if not consumer.subscription():
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+                continue
             if self._hold.full:
                 await self._make_room(consumer)
                 continue
@@ -251,7 +276,8 @@ class Intake:
         for record in records:
             offset = record.offset
             watermark.enter(offset)
-            item = Item(record, size_of(record))
+            size, name = headers_of(record)
+            item = Item(record, 512 + size + (0 if record.value is None else len(record.value)))
             hold.enter(item.size)
             if settled and offset in settled:
                 settled.discard(offset)
@@ -259,7 +285,10 @@ class Intake:
                 hold.leave(item.size)
                 continue
             try:
-                name = lane_header(record) if ordering is None else ordering(record).encode()
+                if size > MAX_HEADER_BYTES:
+                    raise ContractError(f"the headers are larger than {MAX_HEADER_BYTES} bytes")
+                if ordering is not None:
+                    name = self._ordered(ordering, record)
                 key = record.key
                 lane = lanes.get((key, name)) if key is not None else None
                 if lane is None:
@@ -276,11 +305,18 @@ class Intake:
                 if lane.phase is Phase.IDLE:
                     scheduler.put(lane)
 
+    def _ordered(self, ordering: Ordering, record: ConsumerRecord) -> bytes:
+        try:
+            return ordering(record).encode()
+        except ContractError:
+            raise
+        except Exception as error:
+            log.exception("ordering_failed", consumer=self._name, offset=record.offset)
+            raise ContractError(f"no ordering key: {type(error).__name__}") from error
+
     def _lane(self, partition: Partition, record: ConsumerRecord, name: bytes) -> Lane:
         if record.key is None:
             raise ContractError("the record has no key: it belongs to no lane")
-        if sum(len(k) + len(v or b"") for k, v in record.headers) > MAX_HEADER_BYTES:
-            raise ContractError(f"the headers are larger than {MAX_HEADER_BYTES} bytes")
         return self._hold.lane(partition, record.key, name, tenant_in(record, partition.topic))
 
     def _overflow(self, lane: Lane, item: Item) -> None:
@@ -429,6 +465,7 @@ class Intake:
         for one in parked:
             lane = self._hold.lane(partition, one.key.encode(), one.lane.encode(), one.tenant)
             lane.spilled = True
+            lane.rows = one.rows
             if lane.phase is Phase.IDLE:
                 lane.blocked = one.blocked
                 lane.due = one.due

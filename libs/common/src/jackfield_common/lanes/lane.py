@@ -60,12 +60,6 @@ class Item:
         self.row: Row | None = None
 
 
-def size_of(record: ConsumerRecord) -> int:
-    """Bytes that a record takes, roughly."""
-    value = record.value
-    return 512 if value is None else len(value) + 512
-
-
 @dataclass(eq=False, slots=True)
 class Key:
     """What one record key (an integration) holds in memory and has running, over all its lanes."""
@@ -105,6 +99,8 @@ class Lane:
     """When the head may run, or the rows may be loaded; seconds since the epoch."""
     spills: int = 0
     """Counts what was sent to the database, so that a load knows whether it saw all."""
+    rows: int = 0
+    """About how many rows it has; exact when they were last read."""
     unwritten: int = 0
     """What was sent to the database and has not arrived."""
     started: float = 0.0

@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 from jackfield_common.database import Connection, Pool
 from jackfield_common.errors import Fenced
 from jackfield_common.events.dead import Tried
-from jackfield_common.ids import derived_id
+from jackfield_common.ids import DEFAULT_TENANT, derived_id, tenant_id
 from jackfield_common.lanes.clock import moment
-from jackfield_common.lanes.lane import Item, Lane, Row, size_of
+from jackfield_common.lanes.lane import Item, Lane, Row
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.topics import tenant_of
 
@@ -29,7 +29,11 @@ KEPT_ATTEMPTS: Final = 20
 LOAD_ROWS: Final = 64
 LOAD_BYTES: Final = 4 * 1024 * 1024
 
-_TRIED: Final = TypeAdapter(tuple[Tried, ...])
+_LATEST: Final = 253_402_300_799_000
+"""The end of the year 9999, in milliseconds: a record may carry any timestamp."""
+
+TRIED: Final = TypeAdapter(tuple[Tried, ...])
+"""The attempts of a row, as its JSON column holds them."""
 
 _TAKE = """
 INSERT INTO lane_epoch AS e (consumer, topic, partition, epoch, owner) VALUES ($1, $2, $3, 1, $4)
@@ -42,7 +46,9 @@ SELECT set_config('idle_in_transaction_session_timeout', $5, true) FROM lane_epo
 WHERE consumer = $1 AND topic = $2 AND partition = $3 AND epoch = $4 FOR SHARE
 """
 _LANES = """
-SELECT DISTINCT ON (key, lane) tenant, key, lane, state, due_at FROM lane_work
+SELECT DISTINCT ON (key, lane) tenant, key, lane, state, due_at,
+       count(*) FILTER (WHERE state = 'parked') OVER (PARTITION BY key, lane) AS rows
+FROM lane_work
 WHERE consumer = $1 AND topic = $2 AND partition = $3 AND (state = 'parked' OR blocking)
 ORDER BY key, lane, place
 """
@@ -61,7 +67,7 @@ WITH head AS (
     ) AS first
 )
 SELECT head.state, head.due_at, w.id, w.place, w."offset", w.attempts, w.first_attempt_at, w.tried,
-       w.record_key, w.headers, w.value, w.recorded_at
+       w.record_key, w.headers, w.value, w.recorded_at, w.size
 FROM head JOIN lane_work w USING (id) WHERE head.before < $7 ORDER BY head.place
 """
 _INSERT = """
@@ -89,6 +95,7 @@ class Parked:
     lane: str
     due: float
     blocked: bool
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +125,17 @@ def storable(text: str) -> str:
 
 
 def tenant_in(record: ConsumerRecord, topic: str) -> str:
-    """The tenant of a record: its public topic's, else its `ce_tenant` header; empty when unreadable."""
-    try:
+    """The tenant of a record: its public topic's, else its `ce_tenant` header's, else the default one."""
+    if topic.startswith("tenant."):
         return tenant_of(topic)
-    except ValueError:
-        pass
     found = b""
     for name, value in record.headers:
         if name == "ce_tenant":
-            found = value
-    return storable(found.decode("utf-8", "replace"))[:200]
+            found = value or b""
+    try:
+        return tenant_id(found.decode("ascii"))
+    except ValueError:
+        return DEFAULT_TENANT
 
 
 class Ledger:
@@ -174,6 +182,7 @@ class Ledger:
                 row["lane"],
                 _seconds(row["due_at"]),
                 row["state"] == "dead",
+                row["rows"],
             )
             for row in rows
         ]
@@ -264,8 +273,8 @@ class Ledger:
             record.key,
             encode_headers(record.headers),
             record.value,
-            moment(max(record.timestamp, 0) / 1000),
-            size_of(record),
+            moment(min(max(record.timestamp, 0), _LATEST) / 1000),
+            item.size,
             verdict.cause,
         )
 
@@ -339,9 +348,9 @@ def _item(row: Any, partition: Partition) -> Item:
         serialized_value_size=-1 if value is None else len(value),
         headers=decode_headers(row["headers"]),
     )
-    item = Item(record, size_of(record))
+    item = Item(record, row["size"])
     item.attempts = row["attempts"]
     item.first_at = _seconds(row["first_attempt_at"])
-    item.tried = _TRIED.validate_json(row["tried"])
+    item.tried = TRIED.validate_json(row["tried"])
     item.row = Row(row["id"], row["place"])
     return item

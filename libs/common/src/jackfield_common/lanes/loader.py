@@ -69,3 +69,4 @@ class Loader:
             self._hold.push(lane, item)
         if not loaded.items and not loaded.due and not loaded.blocked and complete:
             lane.spilled = False
+            lane.rows = 0

@@ -55,7 +55,12 @@ LAG: Final = Gauge(
     "jackfield_lanes_lag_records", "Records between the commit and the log's end", ["consumer"]
 )
 ACTIVE: Final = Gauge("jackfield_lanes_active_lanes", "Lanes with records in memory", ["consumer"])
-PARKED_LANES: Final = Gauge("jackfield_lanes_parked_lanes", "Lanes with parked records", ["consumer"])
+PARKED_LANES: Final = Gauge(
+    "jackfield_lanes_parked_lanes", "Lanes with parked records", ["consumer"]
+)
+PARKED_RECORDS: Final = Gauge(
+    "jackfield_lanes_parked_records", "Records parked in the database", ["consumer"]
+)
 HELD_RECORDS: Final = Gauge("jackfield_lanes_held_records", "Records in memory", ["consumer"])
 HELD_BYTES: Final = Gauge("jackfield_lanes_held_bytes", "Their size", ["consumer"])
 RUNNING: Final = Gauge("jackfield_lanes_running", "Handlers that are running", ["consumer"])

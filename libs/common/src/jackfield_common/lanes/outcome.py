@@ -146,8 +146,10 @@ class Outcomes:
         """Write one record behind the lane's rows; its offset goes when that is durable."""
         lane.spilled = True
         lane.spills += 1
+        lane.rows += 1
         if item.row is not None:
             # It was loaded from its row, which is still there: memory alone is given back.
+            lane.rows -= 1
             self._hold.leave(item.size)
             return
         metrics.PARKED.labels(self._consumer, cause).inc()
@@ -188,6 +190,7 @@ class Outcomes:
         if item.row is None:
             lane.partition.watermark.done(item.record.offset)
         else:
+            lane.rows -= 1
             self._journal.add(Entry(lane.partition, lane.key.text, lane.text, item, None))
 
     def _back_to_row(self, lane: Lane, due: float, failure: Failure) -> None:

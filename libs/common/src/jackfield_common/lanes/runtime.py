@@ -70,6 +70,7 @@ class Lanes:
         limits = limits or Limits()
         clock = clock or SystemClock()
         self._name = name
+        self._clock = clock
         self._pool = pool
         self._limits = limits
         self._drain = kafka.settings.drain_seconds
@@ -269,4 +270,11 @@ class Lanes:
         metrics.LAG.labels(name).set(lag)
         metrics.WATERMARK_AGE.labels(name).set(max(ages, default=0.0))
         queued = sum(len(one.items) for one in lanes if one.phase in (Phase.READY, Phase.HELD))
-        metrics.BACKLOG.labels(name).set(unread + queued)
+        wall = self._clock.time()
+        due = sum(
+            one.rows
+            for one in lanes
+            if one.spilled and not one.blocked and not one.key.paused and one.due <= wall
+        )
+        metrics.BACKLOG.labels(name).set(unread + queued + due)
+        metrics.PARKED_RECORDS.labels(name).set(sum(one.rows for one in lanes))
