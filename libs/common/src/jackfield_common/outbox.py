@@ -38,6 +38,9 @@ FAILURES: Final = Counter("jackfield_outbox_failures_total", "Relay rounds that 
 
 LEASE_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.25
+PACE_SECONDS: Final = 0.02
+"""Between the starts of two rounds under load: a Kafka transaction costs several round trips and log
+appends whatever it holds, so it had better hold more than one row."""
 _BATCH_ROWS: Final = 500
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 _RECORD_OVERHEAD: Final = 512
@@ -155,8 +158,12 @@ class Outbox:
                         raise _Fenced
                     renew_at = loop.time() + LEASE_SECONDS / 4
                 self._woken.clear()
-                if await self._relay_batch(producer) == 0:
+                began = loop.time()
+                relayed = await self._relay_batch(producer)
+                if relayed == 0:
                     await self._pause()
+                elif relayed < _BATCH_ROWS:
+                    await asyncio.sleep(began + PACE_SECONDS - loop.time())
         finally:
             await producer.stop()
 

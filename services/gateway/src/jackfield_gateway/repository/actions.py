@@ -98,7 +98,7 @@ class Actions:
             " success, message, data, error, field, attempts, duration_ms, subscription_id, cause,"
             " requested_at, completed_at)"
             " VALUES ($1, $2, $3, $4, $5, 'completed', $6, $7, $8, $9, $10, $11, $12, $13, $14,"
-            " coalesce($15, $16), $16)"
+            " coalesce($15::timestamptz, $16::timestamptz), $16)"
             " ON CONFLICT (action_id) DO UPDATE SET status = 'completed',"
             " success = excluded.success, message = excluded.message, data = excluded.data,"
             " error = excluded.error, field = excluded.field, attempts = excluded.attempts,"
