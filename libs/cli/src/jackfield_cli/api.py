@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TypeVar
 
 import httpx
@@ -72,6 +73,15 @@ class Api:
     def get(self, path: str, model: type[T], query: Query | None = None) -> T:
         """Read one resource."""
         return _parsed(self._send("GET", path, query=query), model)
+
+    def find(self, path: str, model: type[T]) -> T | None:
+        """Read one resource that may not be there (yet)."""
+        try:
+            return self.get(path, model)
+        except ApiRefusedError as error:
+            if error.problem.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     def list(
         self, path: str, model: type[T], query: Query | None = None, limit: int = 1000
@@ -160,7 +170,7 @@ def _is_local(url: str) -> bool:
 
 def _parsed(answer: httpx.Response, model: type[T]) -> T:
     try:
-        return model.read(answer.content)
+        return model.model_validate_json(answer.content)
     except ValidationError as error:
         raise ApiUnreachableError(
             f"{answer.request.url} answered something else than expected: is it Jackfield's API, "

@@ -9,6 +9,7 @@ from jackfield_cli.api import ApiRefusedError, ApiUnreachableError
 from jackfield_cli.commands import (
     call,
     certify,
+    demo,
     doctor,
     down,
     env,
@@ -59,7 +60,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LOCAL = (up, down, status, logs, env, doctor)
-REMOTE = (marketplace, install, call, routes, events, certify)
+REMOTE = (demo, marketplace, install, call, routes, events, certify)
 for each in (*LOCAL, *REMOTE):
     each.register(app)
 

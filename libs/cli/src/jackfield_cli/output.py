@@ -7,6 +7,7 @@ from typing import Annotated, TextIO
 import typer
 from pydantic import JsonValue
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.exits import Exit
@@ -24,6 +25,20 @@ def _console(stream: TextIO, *, stderr: bool) -> Console:
 
 console = _console(sys.stdout, stderr=False)
 errors = _console(sys.stderr, stderr=True)
+
+
+class PlainTable(Table):
+    """Columns without lines. Cells are shown as they are: what looks like markup in them is text."""
+
+    def __init__(self, *titles: str) -> None:
+        super().__init__(box=None, padding=(0, 2), header_style="bold", show_header=bool(titles))
+        for title in titles:
+            self.add_column(title)
+
+    def add(self, *cells: str | Text) -> None:
+        """Add a row."""
+        self.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text.")]
 

@@ -1,25 +1,24 @@
 """What the API answers, as far as the command reads it. `raw` is the whole answer."""
 
 from datetime import datetime
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
-
-_RAW: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
 
 class Resource(BaseModel):
-    """An answer. Fields that a newer API adds are kept in `raw` and otherwise ignored."""
+    """An answer, or a part of one. Fields that a newer API adds stand in `raw` alone."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     raw: JsonValue = None
 
+    @model_validator(mode="before")
     @classmethod
-    def read(cls, content: bytes) -> Self:
-        """Read an answer's body. Raises pydantic's ValidationError."""
-        document = _RAW.validate_json(content)
-        parsed = cls.model_validate(document)
-        return parsed.model_copy(update={"raw": document})
+    def _keep_raw(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        fields = cast(dict[str, object], data)
+        return {**fields, "raw": fields}
 
 
 T = TypeVar("T", bound=Resource)

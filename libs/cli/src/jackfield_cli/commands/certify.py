@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.api import Api, connected
 from jackfield_cli.commands.install import Id
 from jackfield_cli.exits import Exit
-from jackfield_cli.output import Json, console, errors, fail, print_json
+from jackfield_cli.output import Json, PlainTable, console, errors, fail, print_json
 from jackfield_cli.resources import CertificationRun, Report
 
 _POLL_SECONDS = 0.5
@@ -81,10 +80,8 @@ def _completed(api: Api, run: CertificationRun, wait: float) -> CertificationRun
 def _show(connector: str, report: Report) -> None:
     rest = f": {report.level} ({report.score:.0f} %) {report.message}"
     console.print(Text.assemble((connector, "bold"), rest))
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for title in ("suite", "check", "outcome", "against", ""):
-        table.add_column(title)
+    table = PlainTable("suite", "check", "outcome", "against", "")
     for check in report.checks:
         outcome = Text(check.outcome, _COLOURS.get(check.outcome, "dim"))
-        table.add_row(check.suite, check.name, outcome, check.against, Text(check.message))
+        table.add(check.suite, check.name, outcome, check.against, Text(check.message))
     console.print(table)

@@ -4,12 +4,11 @@ from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.api import connected
 from jackfield_cli.exits import Exit
-from jackfield_cli.output import Json, console, print_json
+from jackfield_cli.output import Json, PlainTable, console, print_json
 from jackfield_cli.resources import ActionResult, Health, Installed
 from jackfield_cli.values import configuration_from, secrets_from
 
@@ -148,13 +147,11 @@ def installed(
     if as_json:
         print_json([each.raw for each in found])
         return
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for title in ("integration", "template", "name", "health", "needs"):
-        table.add_column(title)
+    table = PlainTable("integration", "template", "name", "health", "needs")
     for each in found:
         needs = ", ".join(field.name for field in each.missing_fields)
         state = each.health if each.enabled else "disabled"
-        table.add_row(each.integration_id, each.template_name, each.name, state, needs)
+        table.add(each.integration_id, each.template_name, each.name, state, needs)
     console.print(table)
 
 
@@ -182,14 +179,12 @@ def health(
     if as_json:
         print_json([each.raw for each in found])
     else:
-        table = Table(box=None, padding=(0, 2), header_style="bold")
-        for title in ("integration", "status", "sign-in", "answers in", "last check", ""):
-            table.add_column(title)
+        table = PlainTable("integration", "status", "sign-in", "answers in", "last check", "")
         for each in found:
             took = f"{each.response_time_ms:.0f} ms" if each.response_time_ms is not None else ""
             checked = each.last_check.strftime("%F %T") if each.last_check else "never"
             row = (each.integration_id, each.status, each.authentication_status, took, checked)
-            table.add_row(*row, Text(each.error or each.message))
+            table.add(*row, Text(each.error or each.message))
         console.print(table)
     if any(each.status == "unhealthy" for each in found):
         raise typer.Exit(Exit.CHECK_FAILED)
@@ -237,14 +232,14 @@ def _show(integration: Installed, as_json: bool) -> None:
         print_json(integration.raw)
         return
     console.print(Text.assemble((integration.name, "bold"), f" ({integration.template_name})"))
-    table = Table.grid(padding=(0, 3))
-    table.add_row("Integration", integration.integration_id)
+    table = PlainTable()
+    table.add("Integration", integration.integration_id)
     if integration.webhook_url:
-        table.add_row("Webhook URL", Text(integration.webhook_url))
+        table.add("Webhook URL", Text(integration.webhook_url))
         secret = "kept" if integration.webhook_secret_configured else "missing"
-        table.add_row("Webhook secret", secret)
-    table.add_row("Credential", f"{integration.credential_status} {integration.credential_message}")
-    table.add_row("State", integration.health if integration.enabled else "disabled")
+        table.add("Webhook secret", secret)
+    table.add("Credential", f"{integration.credential_status} {integration.credential_message}")
+    table.add("State", integration.health if integration.enabled else "disabled")
     console.print(table)
     for warning in integration.warnings:
         console.print(Text.assemble(("! ", "yellow"), warning))
@@ -252,10 +247,10 @@ def _show(integration: Installed, as_json: bool) -> None:
         console.print(f"{number}. {step}")
     if integration.missing_fields:
         console.print("Still needed:")
-        fields = Table.grid(padding=(0, 2))
+        fields = PlainTable()
         for field in integration.missing_fields:
             optional = "" if field.required else " (optional)"
-            fields.add_row(f"  {field.name}", f"{field.title}{optional}", field.description)
+            fields.add(f"  {field.name}", f"{field.title}{optional}", field.description)
         console.print(fields)
         names = " ".join(f"--credential {each.name}=-" for each in integration.missing_fields)
         console.print(f"Next: jackfield configure {integration.integration_id} {names}")

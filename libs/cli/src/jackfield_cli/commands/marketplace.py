@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.api import connected
-from jackfield_cli.output import Json, console, print_json
+from jackfield_cli.output import Json, PlainTable, console, print_json
 from jackfield_cli.resources import Template, TemplateDetail
 
 _PATH = "/api/marketplace/integrations"
@@ -48,13 +47,11 @@ def list_templates(
     if as_json:
         print_json([each.raw for each in templates])
         return
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for title in ("template", "title", "category", "level", "actions", "webhooks"):
-        table.add_column(title)
+    table = PlainTable("template", "title", "category", "level", "actions", "webhooks")
     for each in templates:
         webhooks = "yes" if each.receives_webhooks else ""
         row = (each.template_name, each.title, each.category, each.level)
-        table.add_row(*row, str(each.actions), webhooks)
+        table.add(*row, str(each.actions), webhooks)
     console.print(table)
 
 
@@ -83,7 +80,7 @@ def show_template(name: Name, as_json: Json = False) -> None:
         console.print(f"\nWebhooks, proven by {template.webhook.verification}:")
         console.print(f"  {', '.join(template.webhook.events)}")
     console.print("\nActions:")
-    table = Table.grid(padding=(0, 2))
+    table = PlainTable()
     for action in template.action_list:
-        table.add_row(f"  {action.name}", action.description or action.title)
+        table.add(f"  {action.name}", action.description or action.title)
     console.print(table)

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 from pydantic import JsonValue
-from rich.table import Table
 
 from jackfield_cli.api import connected
-from jackfield_cli.output import Json, console, print_json
+from jackfield_cli.output import Json, PlainTable, console, print_json
 from jackfield_cli.resources import Route
 from jackfield_cli.values import object_from
 
@@ -36,13 +35,11 @@ def list_routes(as_json: Json = False) -> None:
     if as_json:
         print_json([each.raw for each in routes])
         return
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for title in ("route", "name", "from", "events", "to", "action", ""):
-        table.add_column(title)
+    table = PlainTable("route", "name", "from", "events", "to", "action", "")
     for each in routes:
         row = (each.subscription_id, each.name, each.source or "any", ", ".join(each.events))
         state = "" if each.enabled else "disabled"
-        table.add_row(*row, each.target.integration_id, each.target.action, state)
+        table.add(*row, each.target.integration_id, each.target.action, state)
     console.print(table)
 
 

@@ -3,7 +3,6 @@
 import time
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.exits import Exit
@@ -11,7 +10,7 @@ from jackfield_cli.local.installation import Installation, Process, Run
 from jackfield_cli.local.places import state_directory
 from jackfield_cli.local.services import SERVICES, not_ready
 from jackfield_cli.local.supervisor import State
-from jackfield_cli.output import Json, console, fail, print_json
+from jackfield_cli.output import Json, PlainTable, console, fail, print_json
 
 
 def register(app: typer.Typer) -> None:
@@ -71,13 +70,11 @@ def _with_live_answers(run: Run) -> Run:
     return run.model_copy(update={"processes": processes})
 
 
-def _table(run: Run) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for title in ("program", "state", "process", "for", "restarts", ""):
-        table.add_column(title)
+def _table(run: Run) -> PlainTable:
+    table = PlainTable("program", "state", "process", "for", "restarts", "")
     for name, process in run.processes.items():
         style = "green" if process.state is State.READY else "red"
-        table.add_row(
+        table.add(
             name,
             Text(process.state, style),
             str(process.pid or ""),

@@ -8,8 +8,6 @@ import time
 from typing import Annotated
 
 import typer
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from jackfield_cli.display import Progress
@@ -21,7 +19,7 @@ from jackfield_cli.local.places import CHECKOUT, state_directory
 from jackfield_cli.local.ports import Ports
 from jackfield_cli.local.process import last_lines
 from jackfield_cli.local.services import SERVICES
-from jackfield_cli.output import console, errors, fail
+from jackfield_cli.output import PlainTable, console, errors, fail
 
 _POLL_SECONDS = 0.1
 _DETACHED_LOG = "supervisor.log"
@@ -131,16 +129,16 @@ def _detached(installation: Installation, port_offset: int, servers_only: bool) 
 def _print_summary(installation: Installation, run: Run, *, detached: bool) -> None:
     took = f" after {run.ready_after_seconds:.1f} s"
     console.print(Text.assemble(("\nJackfield is ready", "bold green"), took))
-    table = Table.grid(padding=(0, 3))
+    table = PlainTable()
     if not run.servers_only:
-        table.add_row("API", run.url("api"))
-        table.add_row("Webhooks", f"{run.url('webhook')}/webhooks/{{integration_id}}")
-        table.add_row("OAuth", run.url("oauth"))
-        table.add_row("API key", f"in {_shown(installation.api_key)}")
-    table.add_row("Kafka", run.kafka_bootstrap_servers)
+        table.add("  API", run.url("api"))
+        table.add("  Webhooks", f"{run.url('webhook')}/webhooks/{{integration_id}}")
+        table.add("  OAuth", run.url("oauth"))
+        table.add("  API key", f"in {_shown(installation.api_key)}")
+    table.add("  Kafka", run.kafka_bootstrap_servers)
     if not run.external_postgres:
-        table.add_row("PostgreSQL", f"127.0.0.1:{run.ports['postgres']}, database jackfield")
-    console.print(Padding(table, (0, 2)))
+        table.add("  PostgreSQL", f"127.0.0.1:{run.ports['postgres']}, database jackfield")
+    console.print(table)
     if not run.servers_only:
         allowed = os.environ.get("JACKFIELD_EGRESS_ALLOW") or "127.0.0.0/8,::1/128"
         console.print(
