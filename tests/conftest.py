@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from jackfield_cli.local.kafka import kafka_for_tests
 from jackfield_cli.local.places import cache_directory
@@ -87,9 +88,26 @@ def database(postgres: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def topic_prefix() -> str:
-    """What a test puts before the names of its topics and groups, so that nobody shares them."""
-    return f"test-{secrets.token_hex(6)}."
+def topic_prefix(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What a test puts before the names of its topics and groups, so that nobody shares them.
+
+    Its topics are deleted when it ends: thousands of partitions make one broker slow.
+    """
+    prefix = f"test-{secrets.token_hex(6)}."
+    yield prefix
+    if "kafka" in request.fixturenames:
+        servers: str = request.getfixturevalue("kafka")
+        _in_a_loop_of_its_own(_delete_topics(servers, prefix))
+
+
+async def _delete_topics(bootstrap_servers: str, prefix: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        if mine := [name for name in await admin.list_topics() if name.startswith(prefix)]:
+            await admin.delete_topics(mine)
+    finally:
+        await admin.close()
 
 
 async def _execute(dsn: str, statement: str) -> None:
