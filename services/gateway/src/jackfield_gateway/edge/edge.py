@@ -8,15 +8,19 @@ from typing import Final
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from jackfield_common.egress import Egress
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.events.manifest import ManifestState
 from jackfield_common.kafka import Kafka
 from jackfield_common.topics import DELIVERY_VERIFIED
 from jackfield_gateway.edge.answers import Answers
 from jackfield_gateway.edge.batches import Batches
+from jackfield_gateway.edge.fetching import Fetcher
+from jackfield_gateway.edge.handshakes import SecretTaker
 from jackfield_gateway.edge.integrations import Integrations, Lookup, Opening
 from jackfield_gateway.edge.protocol import Listener
 from jackfield_gateway.edge.receiver import Receiver, Waiter
+from jackfield_gateway.edge.schemes.compile import Compiler
 from jackfield_gateway.edge.settings import EdgeSettings
 from jackfield_gateway.edge.statistics import EdgeCollector, EdgeStats, Refusal, Statistics
 from jackfield_gateway.edge.tracing import Tracing
@@ -30,6 +34,8 @@ class Edge:
     """The webhook listener: `start` binds its port, `stop` drains it.
 
     It answers 503 until the read models are ready and Kafka is there; both may come and go.
+    `take_secret` stores a secret that a vendor delivers in a handshake (Asana, Notion) so that this
+    listener learns it with the integration's next state; without it such handshakes are refused.
     """
 
     def __init__(
@@ -42,14 +48,21 @@ class Edge:
         *,
         clock: Callable[[], float] = time.time,
         registry: CollectorRegistry = REGISTRY,
+        take_secret: SecretTaker | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._clock = clock
         self._statistics = Statistics()
         self._answers = Answers(settings.retry_after)
+        fetcher = Fetcher(Egress(kafka.settings.egress_allow))
         self._integrations = Integrations(
-            integrations, manifests, keys, lambda: self._batches.partitions, settings.kept_headers
+            integrations,
+            manifests,
+            keys,
+            Compiler(fetcher),
+            lambda: self._batches.partitions,
+            settings.kept_headers,
         )
         self._receiver = Receiver(
             settings,
@@ -57,6 +70,8 @@ class Edge:
             self._answers,
             self._statistics,
             Tracing(bool(kafka.settings.otlp_endpoint), settings.traces_per_second),
+            fetcher,
+            take_secret,
             clock,
         )
         self._batches: Batches[Waiter] = Batches(
@@ -98,6 +113,7 @@ class Edge:
         server.close()
         deadline = time.monotonic() + self._settings.drain
         await self._listener.drain(self._settings.drain)
+        await self._receiver.stop()
         await self._batches.stop(max(0.1, deadline - time.monotonic()))
         for connection in list(self._listener.connections):
             connection.cut()

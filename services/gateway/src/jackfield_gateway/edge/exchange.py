@@ -32,6 +32,7 @@ class Exchange:
         "_parameters",
         "body",
         "connection",
+        "handshake",
         "headers",
         "integration",
         "keep_alive",
@@ -59,6 +60,7 @@ class Exchange:
         self.origin = ""
         self.raw: bytes | None = None
         self.integration: object = None
+        self.handshake: object = None
         self._document: JsonValue | ValueError = None
         self._parameters: dict[str, str] | None = None
 
@@ -122,9 +124,14 @@ def parse(content_type: bytes, body: bytes) -> JsonValue:
         return cast(JsonValue, orjson.loads(body))
     fields = _pairs(body.decode())
     payload = fields.get("payload", "")
-    if payload.startswith(("{", "[")):
+    if is_document("payload", payload):
         return cast(JsonValue, json.loads(payload))
     return dict(fields)
+
+
+def is_document(name: str, value: str) -> bool:
+    """Whether a form's field is the JSON document that the form carries."""
+    return name == "payload" and value.startswith(("{", "["))
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -14,10 +14,11 @@ from jackfield_common.events.integration import IntegrationState, SealedSecret
 from jackfield_common.events.manifest import ManifestState
 from jackfield_common.events.message import State
 from jackfield_gateway.edge.exchange import Exchange
+from jackfield_gateway.edge.handshakes import CompiledHandshake
 from jackfield_gateway.edge.limits import Networks
 from jackfield_gateway.edge.record import RecordMaker
-from jackfield_gateway.edge.schemes.compile import chosen, compile_scheme
-from jackfield_gateway.edge.schemes.verifier import Secrets, Unusable, Verifier
+from jackfield_gateway.edge.schemes.compile import Compiler, chosen
+from jackfield_gateway.edge.schemes.verifier import Preparing, Secrets, Unusable, Verifier
 from jackfield_gateway.edge.settings import ALWAYS_KEPT
 
 log = structlog.get_logger(__name__)
@@ -66,10 +67,11 @@ class Integration:
         "_delivery_id",
         "_delivery_id_header",
         "allowed",
-        "config",
+        "handshakes",
         "id",
         "manifest",
         "partition",
+        "preparing",
         "records",
         "secrets",
         "state",
@@ -84,6 +86,7 @@ class Integration:
         manifest: ManifestState,
         webhook: Webhook,
         keys: Opening,
+        compiler: Compiler,
         partitions: int,
         kept: tuple[str, ...],
     ) -> None:
@@ -91,17 +94,20 @@ class Integration:
         self.state = state
         self.manifest = manifest
         self.webhook = webhook
-        self.config = state.config
         self.secrets = _open(state, keys)
         self.verifier: Verifier | None = None
         self.unusable = ""
         try:
-            self.verifier = compile_scheme(chosen(webhook.verify, state.config), self.secrets)
+            self.verifier = compiler.compile(chosen(webhook.verify, state.config), self.secrets)
             self.allowed = _networks(state)
         except Unusable as error:
             self.unusable = str(error)
             self.verifier = None
             self.allowed = Networks(())
+        verifier = self.verifier
+        self.preparing = verifier if isinstance(verifier, Preparing) else None
+        secrets = self.secrets.values.get("webhook_secret", ())
+        self.handshakes = tuple(CompiledHandshake(one, secrets) for one in webhook.handshakes)
         self._content_types = frozenset(one.lower().encode() for one in webhook.content_types)
         selector = None if webhook.delivery_id is None else compile_selector(webhook.delivery_id)
         self._delivery_id = selector
@@ -113,6 +119,15 @@ class Integration:
             state.integration_id, state.tenant, state.connector, frozenset(names)
         )
         self.partition = (murmur2(self.records.key) & 0x7FFFFFFF) % partitions
+
+    def asked(
+        self, exchange: Exchange, *, verified: bool, by_body: bool
+    ) -> CompiledHandshake | None:
+        """The handshake that this request is, among those of one kind."""
+        for one in self.handshakes:
+            if one.verified is verified and one.reads_body is by_body and one.matches(exchange):
+                return one
+        return None
 
     def takes(self, content_type: bytes) -> bool:
         """Whether a media type is one that the manifest declares."""
@@ -200,12 +215,14 @@ class Integrations:
         states: Lookup[IntegrationState],
         manifests: Lookup[ManifestState],
         keys: Opening,
+        compiler: Compiler,
         partitions: Callable[[], int],
         kept: tuple[str, ...],
     ) -> None:
         self._states = states
         self._manifests = manifests
         self._keys = keys
+        self._compiler = compiler
         self._partitions = partitions
         self._kept = kept
         self._compiled: dict[str, Integration] = {}
@@ -249,7 +266,9 @@ class Integrations:
         webhook = manifest.manifest.webhook
         if webhook is None:
             return None
-        compiled = Integration(state, manifest, webhook, self._keys, self._partitions(), self._kept)
+        compiled = Integration(
+            state, manifest, webhook, self._keys, self._compiler, self._partitions(), self._kept
+        )
         if compiled.unusable:
             log.warning("webhook_unusable", integration_id=compiled.id, reason=compiled.unusable)
         self._compiled[compiled.id] = compiled

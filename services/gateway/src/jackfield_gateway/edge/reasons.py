@@ -23,6 +23,8 @@ class Reason(StrEnum):
     CONTENT_TYPE = "content_type"
     CONTENT_ENCODING = "content_encoding"
     TOO_DEEP = "too_deep"
+    HANDSHAKE = "handshake"
+    """A handshake that cannot be answered as it was asked."""
     UNCONFIGURED = "unconfigured"
     """The integration has no secret to verify with, or one that cannot be used."""
     MISSING = "missing_proof"
@@ -33,6 +35,8 @@ class Reason(StrEnum):
     """Outside of the replay window."""
     SIGNATURE = "signature"
     """The proof is wrong."""
+    KEYS = "keys_unavailable"
+    """What the proof is checked with could not be fetched."""
     TOO_LARGE_FOR_BUS = "too_large_for_bus"
     OVERLOADED = "overloaded"
     """Too much is under way already."""
@@ -105,6 +109,9 @@ PROBLEMS: Final[dict[Reason, Problem]] = {
     Reason.TOO_DEEP: Problem(
         422, "Unprocessable Content", "too-deep", "The JSON document is nested too deeply."
     ),
+    Reason.HANDSHAKE: Problem(
+        400, "Bad Request", "handshake", "This handshake cannot be answered."
+    ),
     Reason.UNCONFIGURED: _UNVERIFIED,
     Reason.MISSING: _UNVERIFIED,
     Reason.REPEATED: _UNVERIFIED,
@@ -114,6 +121,7 @@ PROBLEMS: Final[dict[Reason, Problem]] = {
     Reason.TOO_LARGE_FOR_BUS: Problem(
         413, "Content Too Large", "too-large", "The body is too large."
     ),
+    Reason.KEYS: _AWAY,
     Reason.OVERLOADED: _AWAY,
     Reason.NOT_READY: _AWAY,
     Reason.KAFKA: _AWAY,

@@ -1,14 +1,22 @@
 """What happens to a webhook request: found, let in, verified, published, answered."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Final
 
+import structlog
+
+from jackfield_common.errors import NotReady
 from jackfield_common.topics import DELIVERY_VERIFIED
 from jackfield_gateway.edge.answers import Answers
 from jackfield_gateway.edge.batches import Batches
 from jackfield_gateway.edge.exchange import Exchange
+from jackfield_gateway.edge.fetching import Fetcher, FetchError
+from jackfield_gateway.edge.handshakes import CompiledHandshake, SecretTaker, Unanswerable
 from jackfield_gateway.edge.integrations import Integration, Integrations
 from jackfield_gateway.edge.limits import Gcra
+from jackfield_gateway.edge.payload import LARGE, may_be_deep, redacted, too_deep
 from jackfield_gateway.edge.reasons import AGAINST_SOURCE, Reason
 from jackfield_gateway.edge.record import Ids, timestamp
 from jackfield_gateway.edge.settings import EdgeSettings
@@ -17,7 +25,12 @@ from jackfield_gateway.edge.tracing import Tracing
 
 _monotonic = time.monotonic
 
-PREFIX = b"/webhooks/"
+log = structlog.get_logger(__name__)
+
+PREFIX: Final = b"/webhooks/"
+SECRET_FIELD: Final = "webhook_secret"  # noqa: S105 - a name
+MAX_TASKS: Final = 512
+"""Requests that wait at a time for a key, a certificate, or a secret to be stored."""
 
 Waiter = tuple[Exchange, bytes]
 """An exchange whose record is on its way, and the record's event id."""
@@ -33,6 +46,8 @@ class Receiver:
         answers: Answers,
         statistics: Statistics,
         tracing: Tracing,
+        fetcher: Fetcher,
+        take_secret: SecretTaker | None,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
@@ -40,7 +55,10 @@ class Receiver:
         self._answers = answers
         self._statistics = statistics
         self._tracing = tracing
+        self._fetcher = fetcher
+        self._take = take_secret
         self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ids = Ids()
         self._by_integration = Gcra(settings.integration_rate, settings.integration_burst)
         self._by_source = Gcra(settings.source_rate, settings.source_burst)
@@ -59,17 +77,22 @@ class Receiver:
         if not self._integrations.ready:
             return Reason.NOT_READY
         target = exchange.target.partition(b"?")[0]
-        if not target.startswith(PREFIX) or exchange.method != b"POST":
+        if not target.startswith(PREFIX):
             return Reason.NOT_FOUND
         integration = self._integrations.find(target[len(PREFIX) :].decode("latin-1"))
         if integration is None:
             return Reason.NOT_FOUND
+        if exchange.method != b"POST" or integration.handshakes:
+            # what the head alone asks is answered whatever the body claims to be
+            exchange.handshake = integration.asked(exchange, verified=False, by_body=False)
+            if exchange.method != b"POST" and exchange.handshake is None:
+                return Reason.NOT_FOUND
         exchange.integration = integration
         if self._by_integration.take(integration.id, now):
             return Reason.INTEGRATION_LIMIT
         if integration.allowed and exchange.source not in integration.allowed:
             return Reason.ADDRESS
-        if not integration.takes(exchange.content_type):
+        if exchange.handshake is None and not integration.takes(exchange.content_type):
             return Reason.CONTENT_TYPE
         return None
 
@@ -77,13 +100,136 @@ class Receiver:
         """Verify a whole request and publish it."""
         integration = exchange.integration
         assert isinstance(integration, Integration)
+        handshake = exchange.handshake
+        if handshake is None and integration.handshakes:
+            handshake = integration.asked(exchange, verified=False, by_body=True)
+        if handshake is not None:
+            assert isinstance(handshake, CompiledHandshake)
+            self._answer_handshake(exchange, integration, handshake)
+            return
+        if integration.preparing is not None:
+            preparation = integration.preparing.prepare(exchange, self._clock())
+            if preparation is not None:
+                self._later(exchange, self._prepared(exchange, integration, preparation))
+                return
+        self._verify(exchange, integration)
+
+    def _verify(self, exchange: Exchange, integration: Integration) -> None:
         verifier = integration.verifier
         now = self._clock()
         reason = Reason.UNCONFIGURED if verifier is None else verifier.verify(exchange, now)
+        if reason is None and integration.handshakes:
+            handshake = integration.asked(exchange, verified=True, by_body=True)
+            if handshake is None:
+                handshake = integration.asked(exchange, verified=True, by_body=False)
+            if handshake is not None:
+                self._answer_handshake(exchange, integration, handshake)
+                return
+        if reason is None:
+            limit = self._settings.max_json_depth
+            if may_be_deep(exchange.body, limit):
+                if len(exchange.body) > LARGE:
+                    self._later(exchange, self._checked(exchange, integration))
+                    return
+                if too_deep(exchange.body, limit):
+                    reason = Reason.TOO_DEEP
         if reason is None:
             reason = self._publish(exchange, integration, now)
         if reason is not None:
             self.refuse(exchange, reason)
+
+    async def _prepared(
+        self,
+        exchange: Exchange,
+        integration: Integration,
+        preparation: Coroutine[None, None, None],
+    ) -> None:
+        await preparation
+        self._verify(exchange, integration)
+
+    async def _checked(self, exchange: Exchange, integration: Integration) -> None:
+        deep = await asyncio.to_thread(too_deep, exchange.body, self._settings.max_json_depth)
+        reason = Reason.TOO_DEEP if deep else None
+        if reason is None:
+            reason = self._publish(exchange, integration, self._clock())
+        if reason is not None:
+            self.refuse(exchange, reason)
+
+    def _answer_handshake(
+        self, exchange: Exchange, integration: Integration, handshake: CompiledHandshake
+    ) -> None:
+        try:
+            body, content_type = handshake.body(exchange)
+            headers = handshake.headers(exchange)
+            answer = self._answers.other(
+                handshake.status,
+                handshake.phrase,
+                body,
+                content_type=content_type,
+                headers=headers,
+                keep_alive=exchange.keep_alive,
+                head_only=exchange.method == b"HEAD",
+            )
+            confirmation = handshake.confirmation(exchange)
+            secret = handshake.secret(exchange) if handshake.delivers_secret else None
+        except Unanswerable:
+            self.refuse(exchange, Reason.HANDSHAKE)
+            return
+        if secret is None and confirmation is None:
+            self._statistics.handshakes += 1
+            exchange.answer(answer)
+        elif secret is not None and (integration.verifier is not None or self._take is None):
+            # whoever could replace a secret could send anything from then on
+            self.refuse(exchange, Reason.UNCONFIGURED)
+        else:
+            self._later(exchange, self._act(exchange, integration, secret, confirmation, answer))
+
+    async def _act(
+        self,
+        exchange: Exchange,
+        integration: Integration,
+        secret: str | None,
+        confirmation: str | None,
+        answer: bytes,
+    ) -> None:
+        """What a handshake asks for beside an answer, before it is answered."""
+        try:
+            if secret is not None and self._take is not None:
+                await self._take(integration.id, SECRET_FIELD, secret)
+            if confirmation is not None:
+                await self._fetcher.get(confirmation)
+        except NotReady:
+            self.refuse(exchange, Reason.NOT_READY)
+        except FetchError:
+            self.refuse(exchange, Reason.KEYS)
+        else:
+            self._statistics.handshakes += 1
+            exchange.answer(answer)
+
+    def _later(self, exchange: Exchange, work: Coroutine[None, None, None]) -> None:
+        """Go on in a task; the exchange is answered whatever becomes of it."""
+        if len(self._tasks) >= MAX_TASKS:
+            work.close()
+            self.refuse(exchange, Reason.OVERLOADED)
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(exchange, done))
+
+    def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self.refuse(exchange, Reason.DRAINING)
+        elif (error := task.exception()) is not None:
+            log.error("webhook_task_failed", error=repr(error))
+            self.refuse(exchange, Reason.NOT_READY)
+
+    async def stop(self) -> None:
+        """End what is still being fetched or stored."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def settle(self, waiters: list[Waiter], stored: bool) -> None:
         """Answer those whose records are stored, or are not known to be."""
@@ -149,6 +295,9 @@ class Receiver:
         headers = records.headers(event_id, at, traceparent, tracestate)
         delivery_id = integration.delivery_id(exchange)
         query, body = exchange.query, exchange.body
+        verifier = integration.verifier
+        if verifier is not None and verifier.secret_places:
+            query, body = redacted(exchange, verifier.secret_places)
         value = records.value(exchange, event_id, at, delivery_id, query, body)
         if len(value) > DELIVERY_VERIFIED.max_message_bytes // 2:
             # text that escapes badly may outgrow base64

@@ -2,7 +2,7 @@
 
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jackfield_common.errors import JackfieldError
 from jackfield_gateway.edge.exchange import Exchange
@@ -36,6 +36,7 @@ class Verifier(Protocol):
         ...
 
 
+@runtime_checkable
 class Preparing(Protocol):
     """A verifier that may have to fetch something first: keys, a certificate."""
 
