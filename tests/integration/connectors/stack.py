@@ -343,7 +343,7 @@ async def _running(settings: ConnectorsSettings) -> AsyncGenerator[Stack]:
         keys=Keys.load(settings.keys_dir, Service.CONNECTORS),
         database=pool,
         relay=outbox,
-        broker=KafkaBroker(settings.kafka_bootstrap_servers, logger=None),
+        broker=KafkaBroker(settings.kafka_bootstrap_servers, logger=None),  # pyright: ignore[reportUnknownArgumentType]
     )
     platform.tasks.start("outbox", outbox.run)
     try:

@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from pydantic import JsonValue
 
@@ -25,6 +25,9 @@ from jackfield_connectors.engine.operations import Operation, input_fields, unfi
 from jackfield_connectors.engine.pages import collect
 from jackfield_connectors.engine.requests import base_of, draft
 from jackfield_connectors.engine.transport import Transport
+
+MAX_ITEMS: Final = 100_000
+"""Of a list whose caller sets no limit: one that comes in a single answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ async def _run(call: Call, values: JsonObject) -> JsonValue:
     if http.pages is not None:
         limit = values.get("limit")
         items, complete = await collect(
-            http.pages, asked, limit if isinstance(limit, int) else 100, call.fetch
+            http.pages, asked, limit if isinstance(limit, int) else MAX_ITEMS, call.fetch
         )
         return {"items": [operation.produce(item) for item in items], "complete": complete}
     answer, document = await call.exchange(asked)
