@@ -225,7 +225,7 @@ async def running(
             keys=Keys.load(settings.keys_dir, Service.GATEWAY),
             database=pool,
             relay=Outbox(pool, kafka),
-            broker=KafkaBroker(settings.kafka_bootstrap_servers),
+            broker=KafkaBroker(settings.kafka_bootstrap_servers),  # pyright: ignore[reportUnknownArgumentType]
         )
         stack.push_async_callback(platform.tasks.stop)
         platform.tasks.start("outbox", platform.outbox.run)

@@ -174,7 +174,7 @@ async def test_credentials_go_sealed_to_the_vault_and_nowhere_else(gateway: Runn
     assert states[-1].credential_version == 1
     async with gateway.platform.pool.acquire() as connection:
         for table in ("integration", "outbox", "sealed_value"):
-            rows = await connection.fetch(f"SELECT t::text AS text FROM {table} t")
+            rows = await connection.fetch(f"SELECT t::text AS text FROM {table} t")  # noqa: S608
             assert not any(secret in row["text"] for row in rows)
 
 

@@ -108,7 +108,7 @@ def build_services(
         api_keys=keys,
         certification=Certification(store, models.levels),
         outcomes=outcomes,
-        edge_stats=lambda: edge.stats().model_dump(),
+        edge_stats=edge.stats,
     )
 
 

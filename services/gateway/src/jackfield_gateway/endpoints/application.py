@@ -32,7 +32,6 @@ def application(services: Services, max_body: int, max_requests: int) -> FastAPI
         description="Install integrations, give their credentials, route events to actions, and call"
         " vendors. Errors are problem documents (RFC 9457). Lists are paged by cursor.",
         generate_unique_id_function=operation_id,
-        max_body_size=max_body,
         redoc_url=None,
         openapi_url="/openapi.json",
     )
@@ -55,5 +54,5 @@ def application(services: Services, max_body: int, max_requests: int) -> FastAPI
         return describe(app)
 
     app.openapi = document
-    app.add_middleware(Frame, most=max_requests)
+    app.add_middleware(Frame, max_requests=max_requests, max_body=max_body)
     return app

@@ -1,12 +1,11 @@
 """What became of webhooks and events."""
 
 from fastapi import APIRouter
-from pydantic import JsonValue
 
 from jackfield_gateway.endpoints.access import Called, Reader
 from jackfield_gateway.endpoints.documents import ABSENT
 from jackfield_gateway.endpoints.parameters import Id
-from jackfield_gateway.models.event import ProcessedEvent
+from jackfield_gateway.models.event import ProcessedEvent, WebhookStats
 
 router = APIRouter(tags=["events"])
 
@@ -18,7 +17,13 @@ async def get_event(actor: Reader, called: Called, event_id: Id) -> ProcessedEve
 
 
 @router.get("/webhooks/stats")
-async def get_webhook_stats(actor: Reader, called: Called) -> dict[str, JsonValue]:
-    """Counters of this gateway's webhook listener, and how many deliveries of the tenant ended how."""
+async def get_webhook_stats(actor: Reader, called: Called) -> WebhookStats:
+    """Counters of this gateway's webhook listener, and how the tenant's deliveries ended."""
+    listener = called.edge_stats()
     counts = await called.outcomes.counts(actor.tenant)
-    return {**called.edge_stats(), **counts.model_dump()}
+    return WebhookStats(
+        **listener.model_dump(),
+        **counts.model_dump(),
+        queue_size=listener.in_flight + listener.spooled,
+        workers_started=1,
+    )

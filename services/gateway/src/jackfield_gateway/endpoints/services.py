@@ -1,12 +1,12 @@
 """What the routes call."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from fastapi import Request
-from pydantic import JsonValue
 
+from jackfield_gateway.edge.statistics import EdgeStats
 from jackfield_gateway.service.actions import Actions
 from jackfield_gateway.service.api_keys import ApiKeys
 from jackfield_gateway.service.audit import Refusals
@@ -31,7 +31,7 @@ class Services:
     api_keys: ApiKeys
     certification: Certification
     outcomes: Outcomes
-    edge_stats: Callable[[], Mapping[str, JsonValue]]
+    edge_stats: Callable[[], EdgeStats]
 
 
 def services(request: Request) -> Services:

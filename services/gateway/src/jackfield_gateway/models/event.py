@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from jackfield_gateway.edge.statistics import EdgeStats
 from jackfield_gateway.models.value import Value
 
 
@@ -26,3 +27,13 @@ class ProcessedCounts(Value):
     processed: int = 0
     duplicate: int = 0
     failed: int = 0
+
+
+class WebhookStats(EdgeStats):
+    """What this gateway's listener counted since it started, and how the tenant's deliveries ended."""
+
+    queue_size: int = Field(description="Requests received and not yet answered, or spooled.")
+    workers_started: int = Field(description="Listeners that this process runs.")
+    processed: int
+    duplicate: int
+    failed: int
