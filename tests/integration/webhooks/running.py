@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from aiokafka import ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faststream.kafka import KafkaBroker
 from pydantic import JsonValue
 
@@ -34,12 +35,20 @@ from jackfield_common.sealing import Keys
 from jackfield_common.shell import Platform
 from jackfield_common.topics import (
     ACTION_REQUESTED,
+    ANSWER,
+    COMMAND_REQUESTED,
     DELIVERY_DEAD,
     DELIVERY_PROCESSED,
+    DELIVERY_VERIFIED,
+    EVENT_INGESTED,
     INTEGRATION,
+    MANIFEST,
+    SUBSCRIPTION,
+    WEBHOOKS_STATISTICS,
     Service,
     Topic,
     events_dead,
+    events_in,
     events_out,
 )
 from jackfield_webhooks.app import MIGRATIONS, compose
@@ -49,6 +58,21 @@ from tests.platform import make_kafka, make_settings, pool_of, publisher_of, unt
 E = TypeVar("E", bound=Event)
 
 OTHER_TENANT = TenantId("other")
+PARTITIONS = 2
+TOPICS = (
+    INTEGRATION,
+    SUBSCRIPTION,
+    MANIFEST,
+    WEBHOOKS_STATISTICS,
+    DELIVERY_VERIFIED,
+    EVENT_INGESTED,
+    ACTION_REQUESTED,
+    DELIVERY_PROCESSED,
+    DELIVERY_DEAD,
+    COMMAND_REQUESTED,
+    ANSWER,
+)
+PUBLIC = (events_in, events_out, events_dead)
 
 
 def forge(**more: object) -> Manifest:
@@ -297,9 +321,8 @@ async def bus(
         {**base.model_dump(), "tenants": (DEFAULT_TENANT, OTHER_TENANT), **more}
     )
     async with AsyncExitStack() as stack:
-        for owner in (Service.GATEWAY, Service.CONNECTORS, Service.WEBHOOKS):
-            await make_kafka(settings, owner).create_topics()
         kafka = make_kafka(settings, Service.GATEWAY)
+        await stack.enter_async_context(_topics(kafka))
         publisher = await stack.enter_async_context(publisher_of(kafka))
         world = Bus(settings, kafka, publisher)
         taps: dict[Topic, Tap] = {
@@ -313,6 +336,26 @@ async def bus(
         await world.manifest(forge())
         await world.manifest(chat())
         yield world
+
+
+@asynccontextmanager
+async def _topics(kafka: Kafka) -> AsyncGenerator[None]:
+    """The topics that these tests need, small, and gone at the end: brokers are shared by all tests."""
+    wanted = [*TOPICS, *(make(one) for make in PUBLIC for one in kafka.settings.tenants)]
+    names = [kafka.naming.physical(topic) for topic in wanted]
+    admin = AIOKafkaAdminClient(**kafka.connection())
+    await admin.start()
+    try:
+        await admin.create_topics(
+            [
+                NewTopic(name, PARTITIONS, 1, topic_configs=topic.configuration())
+                for name, topic in zip(names, wanted, strict=True)
+            ]
+        )
+        yield
+    finally:
+        await admin.delete_topics(names)
+        await admin.close()
 
 
 @asynccontextmanager
@@ -354,7 +397,7 @@ async def service(world: Bus) -> AsyncGenerator[Platform[WebhooksSettings]]:
             keys=Keys.load(settings.keys_dir, Service.WEBHOOKS),
             database=pool,
             relay=Outbox(pool, kafka),
-            broker=KafkaBroker(settings.kafka_bootstrap_servers),
+            broker=KafkaBroker(settings.kafka_bootstrap_servers),  # pyright: ignore[reportUnknownArgumentType]
         )
         stack.push_async_callback(platform.tasks.stop)
         platform.tasks.start("outbox", platform.outbox.run)

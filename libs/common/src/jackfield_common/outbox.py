@@ -12,6 +12,7 @@ Writers insert rows in their own transaction. One relay a schema publishes them:
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -127,6 +128,12 @@ class Outbox:
 
     async def run(self) -> None:
         """Relay until cancelled; survives Kafka or PostgreSQL being away."""
+        try:
+            await self._run()
+        finally:
+            await self._release()
+
+    async def _run(self) -> None:
         delay = POLL_SECONDS
         while True:
             try:
@@ -139,6 +146,12 @@ class Outbox:
                 log.warning("outbox_relay_interrupted", error=type(error).__name__)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 2.0)
+
+    async def _release(self) -> None:
+        # So that a successor need not wait for the lease to run out.
+        with contextlib.suppress(*AWAY):
+            async with asyncio.timeout(1):
+                await self._pool.execute("DELETE FROM outbox_lease WHERE holder = $1", self._holder)
 
     async def _take_lease(self) -> bool:
         return bool(await self._pool.fetchval(_LEASE, self._holder, LEASE_SECONDS))
