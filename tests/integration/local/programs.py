@@ -9,7 +9,7 @@ import psutil
 
 from jackfield_cli.local.process import Program
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 SLEEPER = """
 import pathlib, sys, time
