@@ -8,13 +8,13 @@ from pydantic import JsonValue
 
 from jackfield_common.connector.auth import ApiKey, Auth, SecretUrl
 from jackfield_common.connector.manifest import ActionManifest, Exchange, Manifest
+from jackfield_common.egress import Egress
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.ids import DEFAULT_TENANT, IntegrationId
 from jackfield_connectors import catalog
 from jackfield_connectors.discovery import Loaded
 from jackfield_connectors.engine import Engine, Result
 from jackfield_connectors.engine.credentials import NOTHING, Credential
-from jackfield_connectors.engine.egress import Egress
 from jackfield_connectors.engine.operations import Operations
 from jackfield_connectors.engine.transport import Transport
 from tests.conformance.player import Player

@@ -10,17 +10,23 @@ from typing import Final
 
 import structlog
 
+from jackfield_common.egress import Egress
 from jackfield_common.events.credential import CredentialState
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.lanes import Lanes, Limits, Policy
 from jackfield_common.shell import Platform, run
 from jackfield_common.state import ReadModel
-from jackfield_common.topics import ACTION_DEAD, ACTION_REQUESTED, HEALTH, Service
-from jackfield_connectors import catalog
+from jackfield_common.topics import (
+    ACTION_DEAD,
+    ACTION_REQUESTED,
+    CONNECTORS_COMMAND,
+    HEALTH,
+    Service,
+)
+from jackfield_connectors import catalog, subscribers
 from jackfield_connectors.discovery import Catalogue
 from jackfield_connectors.engine import Engine
 from jackfield_connectors.engine.credentials import Credentials
-from jackfield_connectors.engine.egress import Egress
 from jackfield_connectors.engine.transport import Transport
 from jackfield_connectors.repository import Repository
 from jackfield_connectors.service.actions import Actions
@@ -126,12 +132,22 @@ async def compose(platform: Platform[ConnectorsSettings]) -> AsyncGenerator[None
             platform.publisher,
             name="connectors",
             topics=[ACTION_REQUESTED],
-            handle=actions.handle,
+            handle=subscribers.actions(actions),
             dead=ACTION_DEAD,
             policy=policy,
             limits=Limits(in_flight=settings.actions_in_flight),
         )
+        commands = Lanes(
+            kafka,
+            platform.pool,
+            platform.publisher,
+            name="connectors-commands",
+            topics=[CONNECTORS_COMMAND],
+            handle=subscribers.commands(platform.pool, platform.publisher),
+            dead=ACTION_DEAD,
+        )
         await stack.enter_async_context(lanes)
+        await stack.enter_async_context(commands)
         yield
 
 

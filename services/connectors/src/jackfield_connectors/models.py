@@ -11,9 +11,13 @@ from jackfield_common.events.health import Health
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """An action that was begun before: `intent` where its outcome is unknown, `open` where it failed."""
+    """An action that was begun before: `intent` where its outcome is unknown, `open` where it failed.
+
+    `replayed_by` is the command by which its owner had it run again; empty for the first run.
+    """
 
     state: Literal["intent", "open"]
+    replayed_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Finished:
     """An action that has a result."""
 
     result: ActionCompleted
+    replayed_by: str
 
 
 Known = Begun | Finished | None

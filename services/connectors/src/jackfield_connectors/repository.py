@@ -9,17 +9,19 @@ from jackfield_common.events.health import HealthState
 from jackfield_common.events.integration import IntegrationState
 from jackfield_connectors.models import Begun, Finished, Known, Observation
 
-_FIND: Final = "SELECT state, result FROM action WHERE action_id = $1"
+_FIND: Final = "SELECT state, replayed_by, result FROM action WHERE action_id = $1"
 _BEGIN: Final = """
-INSERT INTO action (action_id, integration_id, state) VALUES ($1, $2, $3)
+INSERT INTO action (action_id, integration_id, state, replayed_by) VALUES ($1, $2, $3, $4)
 ON CONFLICT (action_id) DO UPDATE
-SET state = excluded.state, result = NULL, error = NULL, changed_at = now()
+SET state = excluded.state, replayed_by = excluded.replayed_by, result = NULL, error = NULL,
+    changed_at = now()
 """
 _FINISH: Final = """
-INSERT INTO action (action_id, integration_id, state, error, result)
-VALUES ($1, $2, 'done', $3, $4)
+INSERT INTO action (action_id, integration_id, state, error, result, replayed_by)
+VALUES ($1, $2, 'done', $3, $4, $5)
 ON CONFLICT (action_id) DO UPDATE
-SET state = 'done', error = excluded.error, result = excluded.result, changed_at = now()
+SET state = 'done', replayed_by = excluded.replayed_by, error = excluded.error,
+    result = excluded.result, changed_at = now()
 WHERE action.result IS DISTINCT FROM excluded.result
 RETURNING true
 """
@@ -55,18 +57,20 @@ class Repository:
         if row is None:
             return None
         if row["state"] == "done":
-            return Finished(ActionCompleted.from_bytes(row["result"]))
-        return Begun(row["state"])
+            return Finished(ActionCompleted.from_bytes(row["result"]), row["replayed_by"])
+        return Begun(row["state"], row["replayed_by"])
 
-    async def begin(self, connection: Connection, request: ActionRequested) -> None:
-        """Note that a call which must not be repeated is about to be made."""
-        await connection.execute(_BEGIN, request.action_id, request.integration_id, "intent")
+    async def begin(self, connection: Connection, request: ActionRequested, replay: str) -> None:
+        """Note that a call which must not be repeated is about to be made, in this replay of it."""
+        await connection.execute(
+            _BEGIN, request.action_id, request.integration_id, "intent", replay
+        )
 
-    async def reopen(self, connection: Connection, request: ActionRequested) -> None:
+    async def reopen(self, connection: Connection, request: ActionRequested, replay: str) -> None:
         """Note that the call was answered and did nothing: it may be made again."""
-        await connection.execute(_BEGIN, request.action_id, request.integration_id, "open")
+        await connection.execute(_BEGIN, request.action_id, request.integration_id, "open", replay)
 
-    async def finish(self, connection: Connection, completed: ActionCompleted) -> bool:
+    async def finish(self, connection: Connection, completed: ActionCompleted, replay: str) -> bool:
         """Keep a result. False when this very result is kept already."""
         return bool(
             await connection.fetchval(
@@ -75,6 +79,7 @@ class Repository:
                 completed.integration_id,
                 completed.error,
                 completed.to_bytes(),
+                replay,
             )
         )
 

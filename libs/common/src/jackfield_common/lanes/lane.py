@@ -42,6 +42,8 @@ class Row:
 
     id: str
     place: int
+    replayed_by: str | None = None
+    """The command by which its owner had it run again after it was given up."""
 
 
 class Item:

@@ -67,7 +67,7 @@ WITH head AS (
     ) AS first
 )
 SELECT head.state, head.due_at, w.id, w.place, w."offset", w.attempts, w.first_attempt_at, w.tried,
-       w.record_key, w.headers, w.value, w.recorded_at, w.size
+       w.record_key, w.headers, w.value, w.recorded_at, w.size, w.replayed_by
 FROM head JOIN lane_work w USING (id) WHERE head.before < $7 ORDER BY head.place
 """
 _INSERT = """
@@ -352,5 +352,5 @@ def _item(row: Any, partition: Partition) -> Item:
     item.attempts = row["attempts"]
     item.first_at = _seconds(row["first_attempt_at"])
     item.tried = TRIED.validate_json(row["tried"])
-    item.row = Row(row["id"], row["place"])
+    item.row = Row(row["id"], row["place"], row["replayed_by"])
     return item

@@ -60,6 +60,12 @@ class Work:
         return self._partition.topic
 
     @property
+    def replayed_by(self) -> str | None:
+        """The command by which its owner had it run again after it was given up."""
+        row = self._item.row
+        return None if row is None else row.replayed_by
+
+    @property
     def first_attempt_at(self) -> datetime:
         """When the first attempt began, in UTC."""
         return moment(self._item.first_at)

@@ -23,9 +23,9 @@ from jackfield_common.connector.auth import (
 )
 from jackfield_common.connector.manifest import HttpCall, Manifest
 from jackfield_common.connector.selector import as_text
+from jackfield_common.egress import literal
 from jackfield_common.errors import ErrorKind, Failure
 from jackfield_connectors.engine.credentials import Credential
-from jackfield_connectors.engine.egress import literal
 from jackfield_connectors.engine.operations import own_base_url
 from jackfield_connectors.engine.template import (
     ABSENT,

@@ -18,9 +18,10 @@ from aiohttp.resolver import ThreadedResolver
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from jackfield_common.egress import Egress, EgressRefused, literal
 from jackfield_common.errors import ErrorKind, Failure
-from jackfield_connectors.engine.egress import CheckedResolver, Egress, EgressRefused, literal
 from jackfield_connectors.engine.failures import CutOff
+from jackfield_connectors.engine.resolver import CheckedResolver
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """The largest answer that is read, in bytes after decompression."""

@@ -1,10 +1,12 @@
 -- What was asked of vendors and what came of it. `intent`: a call that must not be repeated is under way;
 -- found again after a crash, its outcome is unknown. `open`: an attempt failed and is known to have done
--- nothing. `done`: `result` is the ActionCompleted that was published, `error` its kind.
+-- nothing. `done`: `result` is the ActionCompleted that was published, `error` its kind. `replayed_by` is
+-- the command by which its owner had it run again, empty for the first run.
 CREATE TABLE action (
     action_id      text        PRIMARY KEY,
     integration_id text        NOT NULL,
     state          text        NOT NULL CHECK (state IN ('intent', 'open', 'done')),
+    replayed_by    text        NOT NULL DEFAULT '',
     error          text,
     result         bytea,
     changed_at     timestamptz NOT NULL DEFAULT now(),

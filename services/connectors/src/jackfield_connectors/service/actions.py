@@ -73,7 +73,7 @@ class _Outcome:
 
 
 class Actions:
-    """The handler of the connectors' lanes."""
+    """Performs what is asked for; `work` is the record that asks."""
 
     def __init__(
         self,
@@ -101,17 +101,13 @@ class Actions:
         self._clock = clock
         self._refreshes: OrderedDict[tuple[str, int], None] = OrderedDict()
 
-    async def handle(self, work: Work) -> None:
-        """Perform one requested action.
-
-        Raises Failure for what the lane has to deal with, ContractError for what is no request.
-        """
-        request = work.decode(ActionRequested)
+    async def perform(self, request: ActionRequested, work: Work) -> None:
+        """Perform one requested action. Raises Failure for what the lane has to deal with."""
         known = await self._repository.find(request.action_id)
-        if isinstance(known, Finished) and not _may_run_again(known.result):
+        if isinstance(known, Finished) and not _may_run_again(known, work):
             await self._answer(request, known.result)
             return
-        if isinstance(known, Begun) and known.state == "intent":
+        if isinstance(known, Begun) and known.state == "intent" and not _is_new(known, work):
             failure = Failure(
                 ErrorKind.OUTCOME_UNKNOWN,
                 "the process that made this call ended before the answer came: it may have been"
@@ -190,14 +186,17 @@ class Actions:
         except Failure as failure:
             return _Outcome(failure, None, 0.0)
         began = prepared.repeat is Repeat.UNSAFE
+        replay = work.replayed_by or ""
         if began:
             work.check()
-            await work.store(lambda connection: self._repository.begin(connection, request))
+            await work.store(lambda connection: self._repository.begin(connection, request, replay))
         outcome = await self._performed(prepared)
         failure = outcome.failure
         if began and failure is not None and failure.retryable:
             # Known to have done nothing: the next attempt must not take it for a crash.
-            await work.store(lambda connection: self._repository.reopen(connection, request))
+            await work.store(
+                lambda connection: self._repository.reopen(connection, request, replay)
+            )
         return outcome
 
     async def _performed(self, prepared: Prepared) -> _Outcome:
@@ -241,25 +240,34 @@ class Actions:
             scheme.kind == credential.auth for scheme in schemes if isinstance(scheme, OAuth2)
         ):
             return None
-        asked = (integration.integration_id, credential.version)
-        if asked not in self._refreshes:
-            try:
-                await self._publisher.publish(
-                    RefreshRequested(
-                        tenant=integration.tenant,
-                        integration_id=integration.integration_id,
-                        credential_version=credential.version,
-                    )
-                )
-            except NotReady as error:
-                log.warning("refresh_not_requested", error=str(error))
-                return None
-            self._refreshes[asked] = None
-            if len(self._refreshes) > _MAX_REFRESHES:
-                self._refreshes.popitem(last=False)
+        if not await self._refresh_asked(integration, credential.version):
+            return None
         return await self._credentials.newer(
             integration, credential, REFRESH_WAIT if wait == STATE_WAIT else wait
         )
+
+    async def _refresh_asked(self, integration: IntegrationState, version: int) -> bool:
+        """Ask the vault for a refresh, once for each version; False while Kafka is away."""
+        asked = (integration.integration_id, version)
+        if asked in self._refreshes:
+            return True
+        # Noted before the wait: others that meet the same refusal must not ask as well.
+        self._refreshes[asked] = None
+        if len(self._refreshes) > _MAX_REFRESHES:
+            self._refreshes.popitem(last=False)
+        try:
+            await self._publisher.publish(
+                RefreshRequested(
+                    tenant=integration.tenant,
+                    integration_id=integration.integration_id,
+                    credential_version=version,
+                )
+            )
+        except NotReady as error:
+            log.warning("refresh_not_requested", error=str(error))
+            self._refreshes.pop(asked, None)
+            return False
+        return True
 
     def _is_last(self, work: Work, failure: Failure) -> bool:
         """Whether the lane gives this work up, however its dice fall."""
@@ -285,7 +293,7 @@ class Actions:
         health = self._judged(request, outcome)
 
         async def effect(connection: Connection) -> None:
-            if await self._repository.finish(connection, completed):
+            if await self._repository.finish(connection, completed, work.replayed_by or ""):
                 await self._outbox.put(connection, completed)
             await self._keep_health(connection, request, health)
 
@@ -355,9 +363,16 @@ class Actions:
             log.warning("answer_not_sent", action_id=request.action_id, error=str(error))
 
 
-def _may_run_again(result: ActionCompleted) -> bool:
-    """Whether a result does not stand: it failed for want of the vendor, and is asked for once more."""
-    return not result.success and result.error in RETRYABLE
+def _may_run_again(known: Finished, work: Work) -> bool:
+    """Whether a result does not stand: it failed for want of the vendor, or its owner replays it."""
+    if known.result.success:
+        return False
+    return _is_new(known, work) or known.result.error in RETRYABLE
+
+
+def _is_new(known: Begun | Finished, work: Work) -> bool:
+    """Whether the owner had this work run again since that was noted."""
+    return work.replayed_by is not None and work.replayed_by != known.replayed_by
 
 
 def _completed(
