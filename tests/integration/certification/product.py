@@ -14,12 +14,12 @@ from typing import Any
 from aiohttp import web
 
 from jackfield_common.connector.manifest import Manifest
+from jackfield_common.egress import Egress
 from jackfield_common.errors import ErrorKind, Failure
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.ids import DEFAULT_TENANT, IntegrationId, new_id
 from jackfield_connectors.engine import Engine
 from jackfield_connectors.engine.credentials import Credential
-from jackfield_connectors.engine.egress import Egress
 from jackfield_connectors.engine.operations import Operations
 from jackfield_connectors.engine.transport import Transport
 

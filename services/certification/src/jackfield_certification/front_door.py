@@ -15,7 +15,8 @@ from jackfield_common.events.message import JsonObject
 from jackfield_common.ids import new_id
 
 _REQUEST_SECONDS: Final = 15.0
-_WAIT_SECONDS: Final = 20
+_WAIT_SECONDS: Final = 20.0
+_MAX_WAIT: Final = 60.0
 _UNAVAILABLE: Final = frozenset({502, 503, 504})
 _BACKOFF_MAX: Final = 2.0
 
@@ -124,7 +125,7 @@ class FrontDoor:
         self._patience = patience
         self._client = httpx.AsyncClient(
             base_url=api_url.rstrip("/"),
-            timeout=httpx.Timeout(_REQUEST_SECONDS + _WAIT_SECONDS, connect=_REQUEST_SECONDS),
+            timeout=httpx.Timeout(_REQUEST_SECONDS + _MAX_WAIT, connect=_REQUEST_SECONDS),
             limits=httpx.Limits(max_connections=128, max_keepalive_connections=64),
             trust_env=False,
         )
@@ -185,7 +186,7 @@ class FrontDoor:
     async def test(self, integration_id: str, *, seconds: float = 60) -> ActionResult:
         """The connection test. Raises NoResult when there is none in time."""
         path = f"/api/marketplace/installed/{integration_id}/test"
-        return await self._result(path, {}, new_id(), seconds)
+        return await self._result(path, {}, new_id(), min(_WAIT_SECONDS, seconds), seconds)
 
     async def act(
         self,
@@ -194,11 +195,16 @@ class FrontDoor:
         given: Mapping[str, JsonValue],
         *,
         key: str | None = None,
+        wait: float = _WAIT_SECONDS,
         seconds: float = 60,
     ) -> ActionResult:
-        """Do an action and wait for its result. Raises NoResult when there is none in time."""
+        """Do an action and wait for its result. Raises NoResult when there is none in time.
+
+        `wait` is how long the API itself waits, and the product tries; afterwards the result is asked
+        for, up to `seconds` in all.
+        """
         path = f"/api/marketplace/installed/{integration_id}/actions/{action}"
-        return await self._result(path, {"input": dict(given)}, key or new_id(), seconds)
+        return await self._result(path, {"input": dict(given)}, key or new_id(), wait, seconds)
 
     async def add_route(self, route: JsonObject) -> str:
         """Add a route; returns its id."""
@@ -276,12 +282,13 @@ class FrontDoor:
             headers={name.lower(): value for name, value in answer.headers.items()},
         )
 
-    async def _result(self, path: str, body: JsonObject, key: str, seconds: float) -> ActionResult:
+    async def _result(
+        self, path: str, body: JsonObject, key: str, wait: float, seconds: float
+    ) -> ActionResult:
         deadline = time.monotonic() + seconds
-        wait = min(_WAIT_SECONDS, int(seconds) or 1)
         headers = {"Idempotency-Key": key}
         answer = await self._call(
-            "POST", path, body, query={"wait": str(wait)}, headers=headers, quiet=True
+            "POST", path, body, query={"wait": f"{wait:g}"}, headers=headers, quiet=True
         )
         delay = 0.05
         while answer.status_code == 202:

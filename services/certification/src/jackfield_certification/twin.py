@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from jackfield_certification.emulator import Credential, VendorEmulator, invent
 from jackfield_certification.emulator.synthesis import example_of
 from jackfield_certification.front_door import FrontDoor, FrontDoorRefused, Installed
+from jackfield_certification.signing import Signer, Unsignable, signer_for
 from jackfield_common.connector.auth import Auth, NoAuth, SecretUrl
 from jackfield_common.connector.manifest import Manifest
 from jackfield_common.errors import JackfieldError
@@ -39,7 +40,7 @@ class Twin:
     config: Mapping[str, JsonValue]
     installed: Installed
     credential: Credential | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    signer: Signer | None = field(default=None, repr=False)
 
 
 class TwinLog(Protocol):
@@ -103,19 +104,29 @@ class Twins:
             self._credentials[kind] = invent(twin.auth, self._vendor.address)
         credential = self._credentials[kind]
         self._vendor.door.admit(credential)
-        secrets = self.webhook_secrets()
-        self._front_door.evidence.hide((*credential.secrets, *secrets.values()))
-        given: dict[str, JsonValue] = {**credential.fields, **secrets}
+        signer = self.signer(twin.config)
+        proof = dict(signer.fields) if signer is not None else {}
+        self._front_door.evidence.hide((*credential.secrets, *proof.values()))
+        given: dict[str, JsonValue] = {**credential.fields, **proof}
         if given:
             await self._front_door.configure(
                 twin.integration_id, credentials=given, auth=twin.auth.kind
             )
         installed = await self._stored(twin, needed=bool(credential.fields))
-        return replace(twin, credential=credential, secrets=secrets, installed=installed)
+        return replace(twin, credential=credential, signer=signer, installed=installed)
 
-    def webhook_secrets(self) -> dict[str, str]:
-        """What the webhook's secret fields are set to."""
-        return {}
+    async def fresh(self, auth: Auth, config: Mapping[str, JsonValue] | None = None) -> Twin:
+        """A signed-in twin of one check's own: nothing that happened to another bears on it."""
+        return await self.configured(await self.bare(auth, config))
+
+    def signer(self, config: Mapping[str, JsonValue]) -> Signer | None:
+        """A signer of webhooks with new secrets; None where there are none, or only the vendor can sign."""
+        if self._manifest.webhook is None:
+            return None
+        try:
+            return signer_for(self._manifest.webhook.verify, config)
+        except Unsignable:
+            return None
 
     async def remove(self, twin: Twin) -> None:
         """Uninstall one twin."""

@@ -17,7 +17,7 @@ class Call:
 
     `at` is seconds on the monotonic clock. `sign_in` is the kind of credential that it presented, None
     for a stranger. `action`, `recording` and `step` say what it was understood as; `differences` is how it
-    departs from that recording. `status` is 0 where no answer was sent.
+    departs from that recording. `status` is 0 where no answer was sent; `connection` tells connections apart.
     """
 
     at: float
@@ -29,6 +29,7 @@ class Call:
     differences: tuple[str, ...]
     fault: str | None
     status: int
+    connection: str
 
 
 class Calls:

@@ -17,6 +17,7 @@ _USUAL: Final = {
     ErrorKind.RATE_LIMITED: 429,
     ErrorKind.UNAVAILABLE: 503,
 }
+_OF_THE_CALLER: Final = frozenset({ErrorKind.AUTH, ErrorKind.FORBIDDEN, ErrorKind.NOT_FOUND})
 
 
 def acting_out(rule: On) -> Status:
@@ -29,18 +30,22 @@ def acting_out(rule: On) -> Status:
 
 
 def refusal(manifest: Manifest, kind: ErrorKind) -> Status:
-    """The vendor's answer for a kind: by its own rule where it has one, else by the usual status."""
+    """The vendor's answer for a kind.
+
+    By the usual status, unless the connector says that this status means something else or that the
+    vendor words this refusal of a caller in the body of a success.
+    """
     usual = _USUAL[kind]
-    rules = [rule for rule in manifest.errors if rule.kind is kind]
-    # A rule for the usual status is the plainest; one that needs a header or body is next.
-    rules.sort(key=lambda rule: (rule.status != usual, rule.header is None and rule.body is None))
-    claimed = any(
-        rule.status == usual and rule.header is None and rule.body is None and rule.kind is not kind
+    own = [rule for rule in manifest.errors if rule.kind is kind]
+    plain = [rule for rule in own if rule.status == usual]
+    if plain:
+        return acting_out(plain[0])
+    taken = any(
+        rule.status == usual and rule.header is None and rule.body is None
         for rule in manifest.errors
     )
-    if rules and (claimed or rules[0].status == usual or rules[0].status < 300):
-        return acting_out(rules[0])
-    return Status(usual)
+    in_success = own and own[0].status < 300 and kind in _OF_THE_CALLER
+    return acting_out(own[0]) if own and (taken or in_success) else Status(usual)
 
 
 def _at(path: str, value: str) -> JsonValue:

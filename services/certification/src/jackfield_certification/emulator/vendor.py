@@ -71,7 +71,7 @@ class VendorEmulator:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the port is taken."""
-        runner = web.ServerRunner(web.Server(self._serve), shutdown_timeout=1)
+        runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=1)
         await runner.setup()
         self._runner = runner
         await web.TCPSite(runner, self._host, self._port).start()
@@ -151,6 +151,7 @@ class VendorEmulator:
                 differences=match.differences if match else (),
                 fault=type(fault).__name__ if fault is not None else None,
                 status=status,
+                connection=_connection(request),
             )
         )
         if answer is None:
@@ -288,6 +289,11 @@ def _abort(request: web.BaseRequest) -> None:
         # Linger of 0: the kernel sends RST instead of FIN (socket(7), SO_LINGER).
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+
+
+def _connection(request: web.BaseRequest) -> str:
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(peer)
 
 
 def _drifted(body: JsonValue) -> JsonValue:

@@ -96,7 +96,8 @@ class Examiner:
         """
         self.trial.vendor.healthy()
         try:
-            twin = await self.trial.twins.ready(self.trial.manifest.auth[0])
+            auth = self.trial.manifest.auth[0]
+            twin = await self.trial.twins.ready(auth, self.trial.test_settings(auth.kind))
             await self.trial.front_door.test(twin.integration_id, seconds=self.probe_seconds)
         except (NoResult, FrontDoorAway, TwinFailed) as error:
             raise CutOff(f"{symptom}; the connection test has no result either: {error}") from None

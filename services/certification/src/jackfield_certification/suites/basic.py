@@ -85,7 +85,7 @@ def _action_check(
 async def _initialise(trial: Trial) -> str:
     auth = sign_ins(trial.manifest)[0]
     try:
-        twin = await trial.twins.bare(auth)
+        twin = await trial.twins.bare(auth, trial.test_settings(auth.kind))
         seen = await trial.front_door.installed(twin.integration_id)
     except FrontDoorRefused as refused:
         raise CheckFailed(f"it cannot be installed: {refused}") from None
@@ -107,7 +107,7 @@ async def _initialise(trial: Trial) -> str:
 
 
 async def _refused_without_credential(trial: Trial, *, auth: Auth) -> str:
-    twin = await trial.twins.bare(auth)
+    twin = await trial.twins.bare(auth, trial.test_settings(auth.kind))
     mark = trial.vendor.calls.mark
     try:
         result = await trial.front_door.test(twin.integration_id)
@@ -125,7 +125,7 @@ async def _refused_without_credential(trial: Trial, *, auth: Auth) -> str:
 
 
 async def _accepted(trial: Trial, *, auth: Auth) -> str:
-    twin = await trial.twins.ready(auth)
+    twin = await trial.twins.ready(auth, trial.test_settings(auth.kind))
     mark = trial.vendor.calls.mark
     result = await trial.front_door.test(twin.integration_id)
     calls = trial.calls_since(mark)
@@ -139,7 +139,7 @@ async def _accepted(trial: Trial, *, auth: Auth) -> str:
 
 
 async def _refused(trial: Trial, *, auth: Auth) -> str:
-    twin = await trial.twins.ready(auth)
+    twin = await trial.twins.ready(auth, trial.test_settings(auth.kind))
     assert twin.credential is not None
     mark = trial.vendor.calls.mark
     trial.vendor.door.expel(auth.kind)

@@ -1,8 +1,10 @@
 """What a suite is made of: planned checks, and the trial that they work in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from pydantic import JsonValue
 
 from jackfield_certification.emulator import Call, VendorEmulator
 from jackfield_certification.evidence import Evidence
@@ -39,6 +41,12 @@ class Trial:
         for call in calls:
             self.evidence.add_call(call)
         return calls
+
+    def test_settings(self, kind: str) -> Mapping[str, JsonValue]:
+        """The settings that the connection test was recorded with, best under this kind of sign-in."""
+        tests = [one for one in self.vendor.routes.of(self.manifest.test) if one.succeeds]
+        tests.sort(key=lambda one: one.auth != kind)
+        return tests[0].config if tests else {}
 
     def auth(self, kind: str) -> Auth:
         """A way to sign in, by its kind."""
