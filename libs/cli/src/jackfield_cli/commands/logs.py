@@ -54,7 +54,7 @@ def logs(service: Service = None, follow: Follow = False, lines: Lines = 50) -> 
         )
     chosen = {name: files[name] for name in (service or files)}
     with ExitStack() as stack:
-        tails = {name: stack.enter_context(closing(_Tail(path))) for name, path in chosen.items()}
+        tails = {name: stack.enter_context(closing(Tail(path))) for name, path in chosen.items()}
         for name, tail in tails.items():
             _print(name, deque(tail.read(), maxlen=lines), alone=len(tails) == 1)
         try:
@@ -66,8 +66,11 @@ def logs(service: Service = None, follow: Follow = False, lines: Lines = 50) -> 
             return
 
 
-class _Tail:
-    """Complete lines added to a file, also after it was rotated."""
+class Tail:
+    """Complete lines added to a file, also after it was rotated.
+
+    What two rotations between two reads took away is not seen.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

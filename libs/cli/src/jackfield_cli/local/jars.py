@@ -13,13 +13,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import requests
-from jgo.constants import MAVEN_CENTRAL_URL
-from jgo.maven import MavenContext
-from jgo.parse import Endpoint
+from typing import TYPE_CHECKING
 
 from jackfield_cli.local.errors import LocalError
+
+# jgo and what it brings take a quarter of a second to import, and are needed once a machine.
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 LOCK = Path(__file__).with_name("kafka.jars")
 ENDPOINT = "org.apache.kafka:kafka_2.13:4.3.1+org.slf4j:slf4j-simple:1.7.36"
@@ -74,6 +74,9 @@ def install(cache: Path, progress: Callable[[int, int], None] = lambda _done, _o
     home = kafka_home(cache)
     if installed(cache):
         return home
+    import requests
+    from jgo.maven import MavenContext
+
     jars = locked_jars()
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -109,10 +112,12 @@ def install(cache: Path, progress: Callable[[int, int], None] = lambda _done, _o
 
 
 def _repository() -> str:
+    from jgo.constants import MAVEN_CENTRAL_URL
+
     return os.environ.get("JACKFIELD_MAVEN_REPOSITORY") or MAVEN_CENTRAL_URL
 
 
-def _fetch(context: MavenContext, jar: Jar, into: Path) -> None:
+def _fetch(context: "MavenContext", jar: Jar, into: Path) -> None:
     component = context.project(jar.group, jar.artifact).at_version(jar.version)
     path = component.artifact().resolve()
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -136,6 +141,9 @@ def _move_into_place(ready: Path, home: Path) -> None:
 
 def write_lock() -> None:
     """Resolve `ENDPOINT` with all it needs at run time, and write the lock file anew."""
+    from jgo.maven import MavenContext
+    from jgo.parse import Endpoint
+
     with tempfile.TemporaryDirectory() as scratch:
         context = MavenContext(
             repo_cache=Path(scratch), remote_repos={"central": _repository()}, timeout=60
