@@ -354,7 +354,7 @@ class Actions:
             success=completed.success,
             message=completed.message,
             error=completed.error,
-            data=completed.model_dump(mode="json"),
+            data=completed.data if isinstance(completed.data, dict) else None,
         )
         try:
             await self._publisher.publish(answer)
