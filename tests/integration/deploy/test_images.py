@@ -22,8 +22,6 @@ from typing import Any
 import pytest
 import yaml
 
-from jackfield_cli.local.databases import prepare as prepare_databases
-
 ROOT = Path(__file__).parents[3]
 SERVICES = ("oauth", "connectors", "webhooks", "gateway", "certification")
 ENGINE_ONLY = ("groupadd",)
@@ -137,7 +135,7 @@ def compose_environment(service: str, ports: dict[str, int], **replaced: str) ->
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_every_image_builds_starts_and_becomes_healthy(
-    image: Rehearsal, kafka: str, database: str, postgres: str, topic_prefix: str, tmp_path: Path
+    image: Rehearsal, kafka: str, database: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     known = stages()
     ports = {service: free_port() for service in SERVICES}
@@ -147,8 +145,8 @@ async def test_every_image_builds_starts_and_becomes_healthy(
     subprocess.run(
         [*image.command(["python", "-m", "jackfield_common.prepare"]), str(secrets)], check=True
     )
-    dsns = await prepare_databases(postgres, SERVICES, tmp_path / "passwords")
     running: list[subprocess.Popen[bytes]] = []
+    started: list[tuple[Rehearsal, dict[str, str], subprocess.Popen[bytes], Path]] = []
     try:
         for service in SERVICES:
             target = Rehearsal(tmp_path / service)
@@ -164,7 +162,7 @@ async def test_every_image_builds_starts_and_becomes_healthy(
                     "JACKFIELD_OAUTH_PORT": oauth,
                 },
                 JACKFIELD_KAFKA_BOOTSTRAP_SERVERS=kafka,
-                JACKFIELD_POSTGRES_DSN=dsns[service],
+                JACKFIELD_POSTGRES_DSN=database,
                 JACKFIELD_KEYS_DIR=str(secrets / "keys"),
                 JACKFIELD_API_KEY_FILE=str(secrets / "api-key"),
                 JACKFIELD_PUBLIC_URL=f"http://127.0.0.1:{webhook}",
@@ -184,7 +182,9 @@ async def test_every_image_builds_starts_and_becomes_healthy(
                     stderr=subprocess.STDOUT,
                 )
             running.append(process)
-            await healthy(target, environment, process, tmp_path / f"{service}.log")
+            started.append((target, environment, process, tmp_path / f"{service}.log"))
+        for one in started:
+            await healthy(*one)
         for process in running:
             process.send_signal(signal.SIGTERM)
         for process in running:

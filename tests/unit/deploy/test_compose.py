@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from jackfield_certification.settings import CertificationSettings
 from jackfield_common.settings import Settings
@@ -36,9 +38,20 @@ def stage_environment(name: str) -> set[str]:
     return set(re.findall(r"(JACKFIELD_[A-Z_]+)=", stage("base") + stage(name)))
 
 
+def flat(settings: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Every setting by the name that the environment has for it, nested ones joined by `_`."""
+    found: dict[str, FieldInfo] = {}
+    for name, field in settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= {f"{name}_{inner}": one for inner, one in flat(field.annotation).items()}
+        else:
+            found[name] = field
+    return found
+
+
 @pytest.mark.parametrize("service", SETTINGS)
 def test_every_variable_is_a_setting_and_every_required_setting_is_there(service: str) -> None:
-    fields = SETTINGS[service].model_fields
+    fields = flat(SETTINGS[service])
     given = set(COMPOSE["services"][service]["environment"]) | stage_environment(service)
     named = {name.removeprefix("JACKFIELD_").lower() for name in given}
     assert named <= set(fields), f"{service} has no setting {named - set(fields)}"
