@@ -322,7 +322,7 @@ async def bus(
     )
     async with AsyncExitStack() as stack:
         kafka = make_kafka(settings, Service.GATEWAY)
-        await stack.enter_async_context(_topics(kafka))
+        await _create_topics(kafka)
         publisher = await stack.enter_async_context(publisher_of(kafka))
         world = Bus(settings, kafka, publisher)
         taps: dict[Topic, Tap] = {
@@ -338,9 +338,8 @@ async def bus(
         yield world
 
 
-@asynccontextmanager
-async def _topics(kafka: Kafka) -> AsyncGenerator[None]:
-    """The topics that these tests need, small, and gone at the end: brokers are shared by all tests."""
+async def _create_topics(kafka: Kafka) -> None:
+    """The topics that these tests need, with few partitions: one broker serves all tests."""
     wanted = [*TOPICS, *(make(one) for make in PUBLIC for one in kafka.settings.tenants)]
     names = [kafka.naming.physical(topic) for topic in wanted]
     admin = AIOKafkaAdminClient(**kafka.connection())
@@ -352,9 +351,7 @@ async def _topics(kafka: Kafka) -> AsyncGenerator[None]:
                 for name, topic in zip(names, wanted, strict=True)
             ]
         )
-        yield
     finally:
-        await admin.delete_topics(names)
         await admin.close()
 
 

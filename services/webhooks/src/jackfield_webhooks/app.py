@@ -24,7 +24,13 @@ from jackfield_common.lanes import Lanes, Limits, Policy
 from jackfield_common.shell import Platform
 from jackfield_common.state import ReadModel
 from jackfield_common.tasks import Tasks
-from jackfield_common.topics import DELIVERY_DEAD, DELIVERY_VERIFIED, EVENT_INGESTED, Service
+from jackfield_common.topics import (
+    COMMAND_REQUESTED,
+    DELIVERY_DEAD,
+    DELIVERY_VERIFIED,
+    EVENT_INGESTED,
+    Service,
+)
 from jackfield_webhooks.reporting import Reporter
 from jackfield_webhooks.repository.marks import Marks
 from jackfield_webhooks.repository.settlements import Settlements
@@ -36,13 +42,15 @@ from jackfield_webhooks.service.routing import Router
 from jackfield_webhooks.service.statistics import Statistics
 from jackfield_webhooks.settings import WebhooksSettings
 from jackfield_webhooks.subscribers.ingress import IngressConsumer
-from jackfield_webhooks.subscribers.work import lane_by, routed
+from jackfield_webhooks.subscribers.work import commanded, lane_by, routed
 
 log = structlog.get_logger(__name__)
 
 MIGRATIONS: Final = ("jackfield_common", "jackfield_common.lanes", "jackfield_webhooks")
 ROUTING: Final = "webhooks.routing"
 """The consumer group that routes."""
+COMMANDS: Final = "webhooks.commands"
+"""The consumer group that answers what the API asks of parked and dead work."""
 _LOADING_SECONDS: Final = 30.0
 _FORGET_SECONDS: Final = 60.0
 _FORGET_ROWS: Final = 5_000
@@ -85,6 +93,15 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
             policy=policy(settings),
             limits=Limits(in_flight=settings.routing_in_flight),
         )
+        commands = Lanes(
+            kafka,
+            pool,
+            platform.publisher,
+            name=COMMANDS,
+            topics=[COMMAND_REQUESTED],
+            handle=commanded(pool, platform.publisher),
+            dead=DELIVERY_DEAD,
+        )
         ingress = IngressConsumer(kafka, platform.publisher, Ingress(catalogue))
         reporter = Reporter(
             kafka,
@@ -101,7 +118,7 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
             for model in (integrations, manifests, subscriptions):
                 await _loaded(model.wait_ready)
             tasks.start("ingress", ingress.run)
-            async with lanes:
+            async with commands, lanes:
                 await asyncio.Event().wait()
 
         async def forget() -> None:

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from aiokafka import ConsumerRecord
 
-from jackfield_common.database import Connection
+from jackfield_common.database import Connection, Pool
 from jackfield_common.envelope import header
-from jackfield_common.events import DeliveryVerified, EventIngested
-from jackfield_common.lanes import Work
+from jackfield_common.events import DeliveryVerified, EventIngested, WebhooksCommand
+from jackfield_common.kafka import Publisher
+from jackfield_common.lanes import Work, answer_command
 from jackfield_common.topics import DELIVERY_VERIFIED, EVENT_INGESTED, Naming
 from jackfield_webhooks.service.catalogue import Catalogue
 from jackfield_webhooks.service.ordering import ordering_of
@@ -48,6 +49,15 @@ def routed(processing: Processing) -> Callable[[Work], Awaitable[None]]:
             await processing.ingested(work.decode(EventIngested), held)
         else:
             await processing.delivery(work.decode(DeliveryVerified), held)
+
+    return handle
+
+
+def commanded(pool: Pool, publisher: Publisher) -> Callable[[Work], Awaitable[None]]:
+    """The handler of what the API asks of parked and dead work."""
+
+    async def handle(work: Work) -> None:
+        await answer_command(work.decode(WebhooksCommand), pool, publisher)
 
     return handle
 
