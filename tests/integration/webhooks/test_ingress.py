@@ -1,7 +1,11 @@
 """Events that a tenant's own systems send straight into its public topic."""
 
+import asyncio
 import base64
 import json
+import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -174,3 +178,43 @@ async def test_another_tenants_integration_cannot_be_named(running: Bus) -> None
     await send(running, binary(integrationid=theirs))
     await until(lambda: len(running.refusals()) == 1)
     assert "no integration of the tenant default" in running.refusals()[0].message
+
+
+def examples(language: str) -> list[str]:
+    """The code blocks of the documentation."""
+    text = (Path(__file__).parents[3] / "docs" / "events" / "ingress.md").read_text("utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+async def test_the_python_example_of_the_documentation(running: Bus) -> None:
+    program, identify = examples("python")
+    sent = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        program,
+        env={
+            "JACKFIELD_KAFKA_BOOTSTRAP_SERVERS": running.settings.kafka_bootstrap_servers,
+            "JACKFIELD_TOPIC_PREFIX": running.settings.topic_prefix,
+        },
+    )
+    assert await sent.wait() == 0
+    names: dict[str, str] = {}
+    exec(identify, names)  # noqa: S102 - our own documentation
+    assert (await running.outcome(names["event_id"])).status == "processed"
+
+
+async def test_the_kcat_examples_of_the_documentation(running: Bus) -> None:
+    forge = await running.install("forge")
+    binary_mode, structured_mode = examples("sh")
+    headers = [
+        (name, value.replace('"$INTEGRATION"', forge).encode())
+        for name, value in re.findall(r"-H (\S+?)=(\S+)", binary_mode)
+    ]
+    await send(running, headers, BODY, key=b"acme/site")
+    await running.outcome(processed_as("push-1"))
+    headers = [
+        (name, value.encode()) for name, value in re.findall(r"-H (\S+?)=(\S+)", structured_mode)
+    ]
+    [document] = re.findall(r"echo '(.*?)'", structured_mode)
+    await send(running, headers, document.encode())
+    await running.outcome(processed_as("order-7-placed", "https://shop.example"))
