@@ -36,6 +36,7 @@ from jackfield_common.lanes.membership import Membership
 from jackfield_common.lanes.outcome import Outcomes
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.lanes.policy import Limits
+from jackfield_common.lanes.raw import read_batch
 from jackfield_common.lanes.scheduler import Scheduler
 from jackfield_common.lanes.watermark import Watermark
 from jackfield_common.topics import Topic
@@ -218,15 +219,57 @@ class Intake:
             except OffsetOutOfRangeError:
                 await self._reset(consumer)
                 continue
-            for tp, records in batch.items():
-                partition = self.partitions.get(tp)
-                if partition is not None and partition.opened and not partition.closed:
-                    self._admit(partition, records)
+            except UnicodeDecodeError:
+                await self._step_over(consumer, wanted)
+                continue
+            self._admit_all(batch)
             if batch:
                 self._dispatcher.wake()
                 await asyncio.sleep(0)
             elif not timeout:
                 await self._change(0.02 if self._stalled else 0.2)
+
+    def _admit_all(self, batch: dict[TopicPartition, list[ConsumerRecord]]) -> None:
+        for tp, records in batch.items():
+            partition = self.partitions.get(tp)
+            if partition is not None and partition.opened and not partition.closed:
+                self._admit(partition, records)
+
+    async def _step_over(self, consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> None:
+        """One of these partitions has a batch that aiokafka cannot unpack: take it in by another way."""
+        # What was unpacked before the failure is lost, but its positions were moved: go back.
+        for partition in self.open_partitions():
+            consumer.seek(partition.tp, partition.watermark.next)
+        for tp in tps:
+            if self._hold.full:
+                return
+            try:
+                self._admit_all(await consumer.getmany(tp, timeout_ms=POLL_MS, max_records=BATCH))
+            except UnicodeDecodeError:
+                partition = self.partitions.get(tp)
+                if partition is not None and not partition.closed:
+                    await self._admit_raw(consumer, partition)
+
+    async def _admit_raw(self, consumer: AIOKafkaConsumer, partition: Partition) -> None:
+        position = partition.watermark.next
+        batch = await read_batch(consumer, partition.tp, position)
+        if partition.closed or partition.watermark.next != position:
+            return
+        if batch is None:
+            log.error("batch_cannot_be_read", consumer=self._name, topic=partition.topic)
+            await asyncio.sleep(1)
+            return
+        for record, readable in batch.records:
+            if readable:
+                self._admit(partition, [record])
+            else:
+                partition.watermark.enter(record.offset)
+                item = Item(record, 512 + len(record.value or b""))
+                self._hold.enter(item.size)
+                error = ContractError("a header's name is not UTF-8")
+                self._outcomes.refuse(partition, item, error)
+        partition.watermark.pass_over(batch.next)
+        consumer.seek(partition.tp, batch.next)
 
     async def _change(self, seconds: float) -> None:
         self._changed.clear()
