@@ -112,7 +112,7 @@ def _load(folder: Path) -> Loaded:
             samples=[one.model_dump(mode="json") for one in samples],
         )
     except ValidationError as error:
-        raise _Wrong(file, None, _first(error)) from error
+        raise _Wrong(file, None, _told(error)) from error
     return Loaded(connector, manifest, folder)
 
 
@@ -144,14 +144,17 @@ def _place(error: Exception, folder: Path) -> tuple[Path, int | None]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return _first(error)
+        return _told(error)
     return f"{type(error).__name__}: {error}"
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
+def _told(error: ValidationError) -> str:
+    """The first of what is wrong, on one line."""
+    told: list[str] = []
+    for one in error.errors(include_url=False)[:3]:
+        where = ".".join(str(part) for part in one["loc"])
+        told.append(f"{where}: {one['msg']}" if where else one["msg"])
+    return "; ".join(told)
 
 
 def _read(folder: Path, kind: str, model: type[Any]) -> Iterator[Any]:
@@ -167,7 +170,7 @@ def _read(folder: Path, kind: str, model: type[Any]) -> Iterator[Any]:
             try:
                 yield model.model_validate(_with_text_body(one) if kind == "webhooks" else one)
             except ValidationError as error:
-                raise _Wrong(file, None, _first(error)) from error
+                raise _Wrong(file, None, _told(error)) from error
 
 
 def _with_text_body(sample: dict[str, JsonValue]) -> dict[str, JsonValue]:

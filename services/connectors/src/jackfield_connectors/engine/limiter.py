@@ -7,7 +7,7 @@ and not a connection waits.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from jackfield_common.connector.limits import HeaderBudget, Limit, SlidingWindow
@@ -19,6 +19,7 @@ MAX_WAIT: Final = 2.0
 """Seconds that a call waits here."""
 
 Clock = Callable[[], float]
+Sleep = Callable[[float], Awaitable[None]]
 
 
 class _Window:
@@ -73,8 +74,9 @@ class _Budget:
 class Limiter:
     """The limits of one integration. `clock` counts seconds, monotonically."""
 
-    def __init__(self, limits: Sequence[Limit], clock: Clock) -> None:
+    def __init__(self, limits: Sequence[Limit], clock: Clock, sleep: Sleep = asyncio.sleep) -> None:
         self._clock = clock
+        self._sleep = sleep
         self._windows = [_Window(limit) for limit in limits if isinstance(limit, SlidingWindow)]
         self._budgets = [_Budget(limit) for limit in limits if isinstance(limit, HeaderBudget)]
         self._not_before = 0.0
@@ -96,7 +98,7 @@ class Limiter:
         for budget in self._budgets:
             budget.spend(at)
         if at > now:
-            await asyncio.sleep(at - now)
+            await self._sleep(at - now)
 
     def learn(self, answer: Answer) -> None:
         """Take over what an answer's headers say of the budget."""

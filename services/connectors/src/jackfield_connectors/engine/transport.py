@@ -200,13 +200,17 @@ class Transport:
             resolver=CheckedResolver(self._egress, self._names, named_only=named_only),
             keepalive_timeout=KEEPALIVE_SECONDS,
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             requote_redirect_url=False,
             skip_auto_headers=("User-Agent", "Content-Type"),
         )
+        # aiohttp repeats PUT and DELETE by itself when a kept connection breaks; whether a call may be
+        # repeated is the action's to say.
+        session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+        return session
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self._max_answer_bytes
@@ -225,6 +229,8 @@ class Transport:
                 response.close()
                 raise Failure(ErrorKind.BUG, f"the answer is larger than {limit} bytes")
             parts.append(part)
+        if inflate is not None and parts and not inflate.eof:
+            raise Failure(ErrorKind.BUG, f"the answer's {encoding} ends too early")
         return b"".join(parts)
 
     async def _close_idle(self) -> None:
@@ -237,6 +243,8 @@ class Transport:
 
 
 class _Inflater(Protocol):
+    @property
+    def eof(self) -> bool: ...
     def decompress(self, data: bytes, max_length: int = 0, /) -> bytes: ...
 
 

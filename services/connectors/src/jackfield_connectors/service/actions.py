@@ -354,7 +354,9 @@ class Actions:
             success=completed.success,
             message=completed.message,
             error=completed.error,
+            field=completed.field,
             data=completed.data if isinstance(completed.data, dict) else None,
+            items=tuple(completed.data) if isinstance(completed.data, list) else None,
         )
         try:
             await self._publisher.publish(answer)
