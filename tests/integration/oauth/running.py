@@ -113,7 +113,8 @@ async def running(
     )
     async with AsyncExitStack() as stack:
         kafka = make_kafka(settings, Service.OAUTH)
-        await kafka.create_topics()
+        for owner in (Service.OAUTH, Service.GATEWAY, Service.CONNECTORS):
+            await make_kafka(settings, owner).create_topics()
         publisher = await stack.enter_async_context(publisher_of(kafka))
         pool = await stack.enter_async_context(pool_of(settings, Service.OAUTH.value, *MIGRATIONS))
         platform = Platform(
@@ -125,7 +126,7 @@ async def running(
             keys=Keys.load(settings.keys_dir, Service.OAUTH),
             database=pool,
             relay=Outbox(pool, kafka),
-            broker=KafkaBroker(settings.kafka_bootstrap_servers),
+            broker=KafkaBroker(**{"bootstrap_servers": settings.kafka_bootstrap_servers}),
         )
         stack.push_async_callback(platform.tasks.stop)
         platform.tasks.start("outbox", platform.outbox.run)

@@ -2,8 +2,8 @@
 
 import asyncio
 import base64
-import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from authlib.integrations.requests_client import OAuth2Session
@@ -29,8 +29,9 @@ async def test_authlibs_client_gets_a_token_that_the_published_keys_verify(
     session = OAuth2Session(
         made.client.client_id, made.secret, token_endpoint_auth_method=method, scope="api"
     )
-    answer: dict[str, Any] = await asyncio.to_thread(
-        session.fetch_token, oauth.settings.issuer + TOKEN, grant_type="client_credentials"
+    fetch_token = cast(Callable[..., dict[str, Any]], session.fetch_token)  # pyright: ignore[reportUnknownMemberType]
+    answer = await asyncio.to_thread(
+        fetch_token, oauth.settings.issuer + TOKEN, grant_type="client_credentials"
     )
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] == oauth.settings.access_token_seconds
@@ -176,15 +177,3 @@ async def test_metadata_names_every_endpoint(oauth: Running) -> None:
                 method = "GET" if name == "jwks_uri" else "POST"
                 answer = await oauth.http.request(method, address)
                 assert answer.status_code in (200, 400, 401), name
-
-
-async def test_the_secret_stands_nowhere(oauth: Running) -> None:
-    made = await oauth.client("api")
-    tables = await oauth.pool.fetch(
-        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-    )
-    for table in tables:
-        rows = await oauth.pool.fetch(f'SELECT t::text AS text FROM "{table["tablename"]}" t')  # noqa: S608
-        for row in rows:
-            assert made.secret not in row["text"], table["tablename"]
-            assert json.dumps(made.secret) not in row["text"]

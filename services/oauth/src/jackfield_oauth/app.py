@@ -11,16 +11,22 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from jackfield_common import shell
+from jackfield_common.connector.manifest import Manifest
+from jackfield_common.egress import Egress
+from jackfield_common.errors import StaleRead
+from jackfield_common.events import ManifestState
 from jackfield_common.lanes import Lanes
 from jackfield_common.shell import Platform
-from jackfield_common.topics import CONNECTION_REQUESTED, OAUTH_DEAD, Service
+from jackfield_common.state import ReadModel
+from jackfield_common.topics import CONNECTION_REQUESTED, OAUTH_DEAD, REFRESH_REQUESTED, Service
 from jackfield_oauth import subscribers
-from jackfield_oauth.endpoints import problems, protocol
+from jackfield_oauth.endpoints import problems, protocol, vendor
 from jackfield_oauth.endpoints.listener import bind, listening
 from jackfield_oauth.repository.clients import Clients
 from jackfield_oauth.repository.credentials import Credentials
 from jackfield_oauth.repository.keys import HashKeys, SigningKeys
 from jackfield_oauth.repository.revocations import Revocations
+from jackfield_oauth.repository.sign_ins import SignIns
 from jackfield_oauth.service.access_tokens import AccessTokens
 from jackfield_oauth.service.authorization import AuthorizationService
 from jackfield_oauth.service.clients import ClientRegistry
@@ -29,6 +35,11 @@ from jackfield_oauth.service.revocations import HEARTBEAT_SECONDS, RevokedTokens
 from jackfield_oauth.service.secrets import SecretHash
 from jackfield_oauth.service.signing_keys import KeyRing, Policy
 from jackfield_oauth.service.vault import Vault
+from jackfield_oauth.service.vendor.exchange import Exchange
+from jackfield_oauth.service.vendor.links import Links
+from jackfield_oauth.service.vendor.provider import Providers
+from jackfield_oauth.service.vendor.refresh import Refresher
+from jackfield_oauth.service.vendor.sign_in import VendorSignIn
 from jackfield_oauth.settings import OauthSettings
 
 log = structlog.get_logger(__name__)
@@ -36,6 +47,21 @@ log = structlog.get_logger(__name__)
 MIGRATIONS = ("jackfield_common", "jackfield_common.lanes", "jackfield_oauth")
 _KEYS_SECONDS = 15.0
 _FORGET_SECONDS = 60.0
+_DUE_SECONDS = 5.0
+
+
+class _Manifests:
+    """The manifests, as the OAuth client looks them up."""
+
+    def __init__(self, states: ReadModel[ManifestState]) -> None:
+        self._states = states
+
+    async def manifest(self, slug: str, wait: float) -> Manifest | None:
+        """The manifest of a connector, waited for at most `wait` seconds."""
+        try:
+            return (await self._states.wait_for(slug, 1, wait)).manifest
+        except StaleRead:
+            return None
 
 
 def key_policy(settings: OauthSettings) -> Policy:
@@ -67,7 +93,16 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
     tokens = AccessTokens(ring, settings.issuer, settings.access_token_seconds)
     rules = Rules(tokens=tokens, secrets=secrets, audience=settings.audience)
     service = AuthorizationService(rules, outbox, clients, revocations, revoked)
-    vault = Vault(platform.keys, outbox, Credentials(pool))
+    manifests = ReadModel(platform.kafka, ManifestState)
+    providers = Providers(_Manifests(manifests))
+    sign_ins, credentials = SignIns(pool), Credentials()
+    links = Links(settings.issuer, platform.keys, secrets, sign_ins)
+    vault = Vault(platform.keys, outbox, credentials, links, providers)
+    exchange = Exchange(Egress(settings.egress_allow))
+    refresher = Refresher(platform.instance, outbox, credentials, vault, providers, exchange)
+    vendor_sign_in = VendorSignIn(
+        settings.issuer, platform.keys, secrets, outbox, sign_ins, vault, providers, exchange
+    )
 
     async def beat() -> None:
         while True:
@@ -85,7 +120,14 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
             await asyncio.sleep(_KEYS_SECONDS)
             await ring.maintain()
 
+    async def ask_for_due() -> None:
+        while True:
+            while await refresher.ask_for_due():
+                pass
+            await asyncio.sleep(_DUE_SECONDS)
+
     platform.tasks.start("revocation-heartbeat", beat)
+    platform.tasks.start("due-renewals", ask_for_due)
     platform.tasks.start("revocation-retention", forget)
     platform.tasks.start("signing-keys", maintain_keys)
     platform.readiness.add("signing-keys", lambda: ring.ready)
@@ -93,18 +135,24 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
     app = FastAPI(title="Jackfield authorization server", docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(protocol.router(settings.issuer, service, ring))
+    app.include_router(vendor.router(settings.issuer, vendor_sign_in))
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(
+        stack.push_async_callback(exchange.close)
+        await manifests.start()
+        stack.push_async_callback(manifests.stop)
+        lanes = await stack.enter_async_context(
             Lanes(
                 platform.kafka,
                 pool,
                 platform.publisher,
-                name="oauth.connections",
-                topics=[CONNECTION_REQUESTED],
-                handle=subscribers.connection_requested(vault, platform.publisher),
+                name="oauth.commands",
+                topics=[CONNECTION_REQUESTED, REFRESH_REQUESTED],
+                handle=subscribers.handler(vault, refresher, platform.publisher),
                 dead=OAUTH_DEAD,
             )
         )
+        platform.readiness.add("manifests", lambda: manifests.ready)
+        platform.readiness.add("commands", lambda: lanes.ready)
         await stack.enter_async_context(listening(app, bound, settings.drain_seconds))
         log.info("listening", host=settings.oauth_host, port=bound.getsockname()[1])
         yield

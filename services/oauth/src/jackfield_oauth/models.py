@@ -58,9 +58,34 @@ class SigningKey:
     published_until: datetime | None
 
 
+class CredentialStatus(StrEnum):
+    """How a kept credential stands."""
+
+    KEPT = "kept"
+    """As the user typed it."""
+    CONNECTED = "connected"
+    """The vendor's authorization server gave tokens for it."""
+    RECONNECT = "reconnect"
+    """The vendor took its grant back: the user has to sign in there again."""
+    DELETED = "deleted"
+    """Gone; the row stays, so that no version comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A refresh token of this version is being spent, by one process, until its call must have ended."""
+
+    version: int
+    by: str
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class KeptCredential:
-    """A credential as the vault keeps it; `sealed` is None once it was deleted."""
+    """A credential as the vault keeps it; `sealed` is None once it was deleted.
+
+    `refresh_at` is when to renew it, None for never.
+    """
 
     integration_id: IntegrationId
     tenant: TenantId
@@ -69,6 +94,25 @@ class KeptCredential:
     version: int
     requested_version: int
     sealed: SealedSecret | None
+    status: CredentialStatus = CredentialStatus.KEPT
+    reason: str = ""
+    refresh_at: datetime | None = None
+    spending: Spending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A user on the way to a vendor and back; digests and sealed text only."""
+
+    ticket_digest: bytes
+    integration_id: IntegrationId
+    tenant: TenantId
+    requested_version: int
+    return_to: str | None
+    expires_at: datetime
+    state_digest: bytes | None = None
+    browser_digest: bytes | None = None
+    verifier: SealedSecret | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,13 @@ class SecretUrl(Model):
 
 
 class OAuth2(Model):
-    """Authorization code (RFC 6749, 4.1) with PKCE (RFC 7636) unless the vendor lacks it."""
+    """Authorization code (RFC 6749, 4.1) with PKCE (RFC 7636) unless the vendor lacks it.
+
+    `scopes` are asked for, each with what it opens. The rest says where a vendor differs: how scopes are
+    separated, what else its authorization URL wants, how it wants the client and the form at its token
+    endpoint. `access_token_seconds` is how long a token lives where the answer does not say; `issuer`,
+    where the vendor sends it, is compared (RFC 9207). Without people, `grant` is `client_credentials`.
+    """
 
     kind: Literal["oauth2"] = "oauth2"
     authorize_url: HttpsUrl
@@ -71,6 +77,13 @@ class OAuth2(Model):
     scopes: dict[str, str]
     pkce: bool = True
     prefix: str = "Bearer"
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    scope_separator: str = " "
+    authorize_params: dict[str, str] = {}
+    client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_post"
+    token_encoding: Literal["form", "json"] = "form"
+    access_token_seconds: int | None = Field(default=None, gt=0)
+    issuer: str | None = None
     fields: tuple[FormField, ...] = (
         text("client_id", "Client id"),
         secret("client_secret", "Client secret"),

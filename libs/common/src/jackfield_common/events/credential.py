@@ -23,7 +23,9 @@ from jackfield_common.topics import (
 class ConnectionRequested(Event):
     """Keep what the user typed as version `credential_version` of this integration's credential.
 
-    `sealed` is a JSON object sealed to the vault: nobody else can open it.
+    `sealed` is a JSON object sealed to the vault: nobody else can open it. With `authorize` and nothing
+    sealed, the user is to sign in at the vendor (again) with the OAuth client that is kept; the browser
+    goes to `return_to` afterwards.
     """
 
     topic: ClassVar[Topic] = CONNECTION_REQUESTED
@@ -34,6 +36,8 @@ class ConnectionRequested(Event):
     credential_version: int = Field(ge=1)
     sealed: SealedSecret | None = None
     delete: bool = False
+    authorize: bool = False
+    return_to: str | None = None
     question: Question | None = None
 
     def key(self) -> str:
@@ -42,7 +46,12 @@ class ConnectionRequested(Event):
 
 
 class ConnectionCompleted(Event):
-    """The vault kept, refused or deleted a credential."""
+    """The vault kept, renewed, refused, deleted or lost a credential.
+
+    On success, workers must hold at least `credential_version` from now on. `authorization` is a link,
+    sealed to the gateway, that the user has to open to sign in at the vendor: it lives ten minutes.
+    Without success and with the error AUTH, the vendor took the grant back: the user has to reconnect.
+    """
 
     topic: ClassVar[Topic] = CONNECTION_COMPLETED
 
@@ -51,6 +60,7 @@ class ConnectionCompleted(Event):
     success: bool
     message: str = ""
     error: ErrorKind | None = None
+    authorization: SealedSecret | None = None
 
     def key(self) -> str:
         """The integration id."""

@@ -146,7 +146,7 @@ class Server(AuthorizationServer):
     def answer_token_endpoint(self, endpoint: TokenEndpoint) -> Reply:
         """Carry the request through an endpoint that is about a token."""
         self.register_endpoint(endpoint)  # pyright: ignore[reportUnknownMemberType]
-        reply: Any = self.create_endpoint_response(endpoint.ENDPOINT_NAME, self._request)  # pyright: ignore[reportUnknownMemberType]
+        reply = cast(Any, self.create_endpoint_response(endpoint.ENDPOINT_NAME, self._request))  # pyright: ignore[reportUnknownMemberType]
         return cast(Reply, reply)
 
     def query_client(self, client_id: str) -> Any:

@@ -1,0 +1,47 @@
+"""Everything that stands on the bus and in the tables, to search for what must not."""
+
+from aiokafka import TopicPartition
+
+from jackfield_common.database import Pool
+from jackfield_common.kafka import Kafka
+from jackfield_common.topics import Topic, declared
+
+Record = tuple[bytes | None, bytes | None]
+
+
+async def every_record(kafka: Kafka, *topics: Topic) -> list[Record]:
+    """Key and value of everything on these topics, or on all there are."""
+    consumer = kafka.consumer(group_id=None)
+    await consumer.start()
+    try:
+        existing = await consumer.topics()
+        partitions = [
+            TopicPartition(name, number)
+            for topic in (topics or tuple(declared()))
+            if (name := kafka.naming.physical(topic)) in existing
+            for number in range(topic.partitions)
+        ]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: list[Record] = []
+        behind = {one for one in partitions if ends[one] > 0}
+        while behind:
+            for batch in (await consumer.getmany(timeout_ms=50)).values():
+                found.extend((record.key, record.value) for record in batch)
+            for one in list(behind):
+                if await consumer.position(one) >= ends[one]:
+                    behind.discard(one)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def every_row(pool: Pool) -> list[str]:
+    """Every row of every table of the schema, as text."""
+    rows: list[str] = []
+    for table in await pool.fetch(
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+    ):
+        found = await pool.fetch(f'SELECT t::text AS text FROM "{table["tablename"]}" t')  # noqa: S608
+        rows += [str(row["text"]) for row in found]
+    return rows
