@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from jackfield_common.errors import ErrorKind
 from jackfield_common.events.message import Event, JsonObject
@@ -19,7 +19,11 @@ class Question(BaseModel):
 
 
 class Answer(Event):
-    """The answer to one question, keyed by the instance that asked."""
+    """The answer to one question, keyed by the instance that asked.
+
+    What was asked for is in `data` where it is an object, in `items` where it is a list. `field` names
+    the wrong input of a refusal, as a dotted path.
+    """
 
     topic: ClassVar[Topic] = ANSWER
 
@@ -28,7 +32,9 @@ class Answer(Event):
     success: bool
     message: str = ""
     error: ErrorKind | None = None
+    field: str | None = None
     data: JsonObject | None = None
+    items: tuple[JsonValue, ...] | None = None
 
     def key(self) -> str:
         """The instance that asked."""
