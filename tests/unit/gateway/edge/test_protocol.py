@@ -324,6 +324,21 @@ async def test_more_connections_than_allowed_are_turned_away() -> None:
         assert await second.is_closed()
 
 
+async def test_what_nobody_allowed_for_is_a_500_and_not_the_senders_fault() -> None:
+    async with serving() as running:
+
+        def broken(exchange: Exchange) -> None:
+            raise RuntimeError("a bug")
+
+        running.receiver.receive = broken
+        client = await running.connect()
+        await client.send(request("/", b"x"))
+        answer = await client.answer()
+        assert answer.status == 500
+        assert "a bug" not in answer.body.decode()
+        assert running.receiver.refused == [Reason.BUG]
+
+
 async def test_a_sender_that_went_away_leaves_nothing_behind() -> None:
     async with serving() as running:
         running.receiver.at_once = False

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final, Protocol, cast
 
 import httptools
+import structlog
 
 from jackfield_gateway.edge.answers import CONTINUE, Answers
 from jackfield_gateway.edge.exchange import Exchange
@@ -18,6 +19,8 @@ from jackfield_gateway.edge.limits import Networks, sender
 from jackfield_gateway.edge.reasons import Reason
 from jackfield_gateway.edge.settings import EdgeSettings
 from jackfield_gateway.edge.statistics import Statistics
+
+log = structlog.get_logger(__name__)
 
 _monotonic = time.monotonic
 _LINGER: Final = 2.0
@@ -88,6 +91,7 @@ class Connection(asyncio.Protocol):
         "_body",
         "_body_size",
         "_closing",
+        "_deciding",
         "_ended",
         "_exchange",
         "_head_size",
@@ -112,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._queue: deque[Exchange] = deque()
         self._exchange: Exchange | None = None
+        self._deciding: Exchange | None = None
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
@@ -166,6 +171,15 @@ class Connection(asyncio.Protocol):
             return
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            # not the sender's fault: what decided on the request raised something
+            log.error("webhook_request_failed", exc_info=error.__context__)
+            if self._deciding is not None:
+                # it stands in the queue already, and answers leave in order
+                self._queue.remove(self._deciding)
+                self._exchange, self._deciding = self._deciding, None
+            self._end_with(Reason.BUG)
+            return
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._end_with(Reason.BAD_REQUEST)
             return
@@ -310,10 +324,12 @@ class Connection(asyncio.Protocol):
         self._body_size = 0
         self._queue.append(exchange)
         self.deadline = _NEVER
+        self._deciding = exchange
         if self._refused is not None:
             listener.receiver.refuse(exchange, self._refused)
         else:
             listener.receiver.receive(exchange)
+        self._deciding = None
         if len(self._queue) >= listener.settings.max_pipelined:
             self._balance()
 

@@ -45,6 +45,8 @@ class Reason(StrEnum):
     KAFKA = "kafka"
     """Kafka is away, or did not acknowledge in time."""
     DRAINING = "draining"
+    BUG = "bug"
+    """Ours: a state that the code did not allow for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,9 @@ PROBLEMS: Final[dict[Reason, Problem]] = {
     Reason.OVERLOADED: _AWAY,
     Reason.NOT_READY: _AWAY,
     Reason.KAFKA: _AWAY,
+    Reason.BUG: Problem(
+        500, "Internal Server Error", "internal", "Something went wrong here.", close=True
+    ),
     Reason.DRAINING: Problem(
         503, "Service Unavailable", "unavailable", "Send it again.", retry=True, close=True
     ),

@@ -221,8 +221,8 @@ class Receiver:
         if task.cancelled():
             self.refuse(exchange, Reason.DRAINING)
         elif (error := task.exception()) is not None:
-            log.error("webhook_task_failed", error=repr(error))
-            self.refuse(exchange, Reason.NOT_READY)
+            log.error("webhook_request_failed", exc_info=error)
+            self.refuse(exchange, Reason.BUG)
 
     async def stop(self) -> None:
         """End what is still being fetched or stored."""

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 
 from jackfield_common.connector import verification
 from jackfield_gateway.edge.exchange import Exchange
@@ -37,7 +37,7 @@ class CertificateVerifier:
             if "-----BEGIN" in text:
                 try:
                     self._authorities.append(x509.load_pem_x509_certificate(text.encode()))
-                except ValueError:
+                except (ValueError, x509.InvalidVersion):
                     raise Unusable("client_certificate is not a certificate in PEM") from None
             else:
                 plain = text.replace(":", "").strip().lower()
@@ -79,9 +79,12 @@ def _certificate(header: bytes) -> x509.Certificate | None:
     if len(pem) > _MAX_CERTIFICATE:
         return None
     try:
-        return x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except (ValueError, x509.InvalidVersion):
         return None
+    # one certificate, and nothing around it that somebody else may read differently
+    alone = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return certificate if pem in (alone, alone.rstrip("\n")) else None
 
 
 def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

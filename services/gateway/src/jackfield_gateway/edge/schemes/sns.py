@@ -37,7 +37,10 @@ _OPTIONAL: Final = frozenset({"Subject"})
 
 def read_certificate(raw: bytes) -> x509.Certificate:
     """An X.509 certificate in PEM. Raises ValueError."""
-    return x509.load_pem_x509_certificate(raw)
+    try:
+        return x509.load_pem_x509_certificate(raw)
+    except x509.InvalidVersion as error:
+        raise ValueError(str(error)) from None
 
 
 class SnsVerifier:
