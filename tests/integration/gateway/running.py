@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 from pydantic import JsonValue
 
+from jackfield_common.errors import ErrorKind
 from jackfield_common.events.action import ActionCompleted, ActionRequested
 from jackfield_common.events.manifest import ManifestState
 from jackfield_common.events.message import Event
@@ -67,22 +68,28 @@ class Worker:
                         success=done.success,
                         message=done.message,
                         error=done.error,
-                        data={"echo": request.input},
+                        field=done.field,
+                        data=done.data if isinstance(done.data, dict) else None,
+                        items=tuple(done.data) if isinstance(done.data, list) else None,
                     )
                 )
             if first:
                 await self.publisher.publish(done)
 
     def _carry_out(self, request: ActionRequested) -> ActionCompleted:
+        wrong = request.input.get("channel") == "nowhere"
+        as_list = request.input.get("channel") == "list"
         return ActionCompleted(
             tenant=request.tenant,
             action_id=request.action_id,
             integration_id=request.integration_id,
             connector=request.connector,
             action=request.action,
-            success=True,
-            message="done",
-            data={"echo": request.input},
+            success=not wrong,
+            message="there is no such channel" if wrong else "done",
+            data=None if wrong else [1, "two"] if as_list else {"echo": request.input},
+            error=ErrorKind.INVALID if wrong else None,
+            field="channel" if wrong else None,
             duration_ms=1.5,
             requested_at=request.caused_at,
         )

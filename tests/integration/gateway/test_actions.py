@@ -43,6 +43,22 @@ async def test_a_result_comes_back_within_the_wait(gateway: Running) -> None:
     await eventually(complete)
 
 
+async def test_a_failure_at_the_vendor_is_a_result(gateway: Running) -> None:
+    key = await gateway.ready_chat()
+    answer = await gateway.http.post(path(key), json={"input": {"text": "x", "channel": "nowhere"}})
+    assert answer.status_code == 200
+    result = answer.json()
+    assert (result["success"], result["error"], result["field"]) == (False, "invalid", "channel")
+    kept = (await gateway.http.get(f"/api/actions/{result['action_id']}")).json()
+    assert (kept["success"], kept["field"]) == (False, "channel")
+
+
+async def test_a_list_is_a_result_as_well(gateway: Running) -> None:
+    key = await gateway.ready_chat()
+    answer = await gateway.http.post(path(key), json={"input": {"text": "x", "channel": "list"}})
+    assert answer.json()["data"] == [1, "two"]
+
+
 async def test_without_waiting_the_result_is_read_later(gateway: Running) -> None:
     key = await gateway.ready_chat()
     answer = await gateway.http.post(

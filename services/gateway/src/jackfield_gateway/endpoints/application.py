@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from jackfield_gateway.endpoints import (
     actions,
@@ -21,6 +22,17 @@ from jackfield_gateway.endpoints.services import Services
 
 VERSION: Final = "1.0.0"
 """Of the API, by semantic versioning."""
+_ROUTERS: Final = (
+    marketplace.router,
+    installed.router,
+    installed.health,
+    actions.router,
+    routes.router,
+    events.router,
+    certification.router,
+    api_keys.router,
+    page.router,
+)
 
 
 def application(services: Services, max_body: int, max_requests: int) -> FastAPI:
@@ -37,18 +49,10 @@ def application(services: Services, max_body: int, max_requests: int) -> FastAPI
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        marketplace.router,
-        installed.router,
-        installed.health,
-        actions.router,
-        routes.router,
-        events.router,
-        certification.router,
-        api_keys.router,
-        page.router,
-    ):
+    app.state.paths = [route for route in app.routes if isinstance(route, Route)]
+    for router in _ROUTERS:
         app.include_router(router)
+        app.state.paths += [route for route in router.routes if isinstance(route, Route)]
 
     def document() -> dict[str, Any]:
         return describe(app)

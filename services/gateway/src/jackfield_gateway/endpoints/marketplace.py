@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from jackfield_common.connector.manifest import Category
 from jackfield_gateway.endpoints.access import Called, Reader
+from jackfield_gateway.endpoints.documents import ABSENT
 from jackfield_gateway.endpoints.parameters import Cursor, Limit, Slug
 from jackfield_gateway.models.marketplace import CatalogueDetail, CataloguePage, Sort
 
@@ -28,7 +29,7 @@ async def list_templates(
     return called.catalogue.page(category, search, sort, limit, cursor)
 
 
-@router.get("/{template_name}")
+@router.get("/{template_name}", responses=ABSENT)
 async def get_template(_actor: Reader, called: Called, template_name: Slug) -> CatalogueDetail:
     """Everything about one template: configuration, ways to sign in, actions, webhooks."""
     return called.catalogue.detail(template_name)

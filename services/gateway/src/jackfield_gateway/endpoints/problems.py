@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from jackfield_common.errors import ErrorKind, Failure, NotReady
 from jackfield_gateway.models.problem import (
@@ -140,7 +141,20 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     http = cast(HTTPException, error)
     detail = _DETAILS.get(http.status_code, str(http.detail))
-    return problem(http.status_code, detail, _instance(request), headers=http.headers)
+    headers = dict(http.headers or {})
+    if http.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(http.status_code, detail, _instance(request), headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    # Each route knows its own method only; the path takes those of all that match it.
+    found: set[str] = set()
+    for route in cast(Sequence[Route], request.app.state.paths):
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= route.methods or set()
+    return sorted(found)
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:

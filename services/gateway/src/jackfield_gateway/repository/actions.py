@@ -81,13 +81,14 @@ class Actions:
         """Keep what an answer said, until `record` completes it."""
         await self._connection.execute(
             "UPDATE action SET status = 'completed', success = $3, message = $4, data = $5, error = $6,"
-            " completed_at = $7 WHERE tenant = $1 AND action_id = $2 AND status = 'pending'",
+            " field = $7, completed_at = $8 WHERE tenant = $1 AND action_id = $2 AND status = 'pending'",
             tenant,
             one.action_id,
             one.success,
             _stored_text(one.message),
             None if one.data is None else dump(one.data),
             one.error,
+            one.field,
             one.completed_at,
         )
 

@@ -199,8 +199,9 @@ def _answered(pending: ActionResult, answer: Answer) -> ActionResult:
             "status": "completed",
             "success": answer.success,
             "message": answer.message,
-            "data": answer.data,
+            "data": answer.data if answer.items is None else [*answer.items],
             "error": answer.error,
+            "field": answer.field,
             "completed_at": now(),
         }
     )
