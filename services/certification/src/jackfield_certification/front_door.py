@@ -206,11 +206,21 @@ class FrontDoor:
         path = f"/api/marketplace/installed/{integration_id}/actions/{action}"
         return await self._result(path, {"input": dict(given)}, key or new_id(), wait, seconds)
 
+    async def add_key(self, name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
+        """Make an API key; returns its id and what opens."""
+        body: JsonObject = {"name": name, "scopes": list(scopes)}
+        document = (await self._call("POST", "/api/keys", body, quiet=True)).json()
+        return str(document["key_id"]), str(document["key"])
+
+    async def remove_key(self, key_id: str) -> None:
+        """Revoke an API key."""
+        await self._call("DELETE", f"/api/keys/{key_id}")
+
     async def add_route(self, route: JsonObject) -> str:
         """Add a route; returns its id."""
         answer = await self._call("POST", "/api/routes", route)
         document = cast(JsonObject, answer.json())
-        return str(document.get("subscription_id") or document.get("route_id") or document["id"])
+        return str(document["subscription_id"])
 
     async def remove_route(self, route_id: str) -> None:
         """Remove a route; one that is gone already is fine."""

@@ -1,5 +1,6 @@
 """Recorded exchanges, read: the requests a vendor expects, and its answers."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ UNCOMPARED: Final = frozenset(
     }
 )  # fmt: skip
 
+BASE_URL: Final = "{base_url}"
+"""Stands in recorded answers for the address at which the vendor was called."""
 _PLACEHOLDER: Final = re.compile(r"{(\w+)}")
 
 
@@ -69,11 +72,15 @@ class RecordedResponse:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request and its answer. `host` is the other host it goes to, where it does."""
+    """One request and its answer. `host` is the other host it goes to, where it does.
+
+    The address of a step that is `handed_out` stood in an earlier answer: it needs no credential.
+    """
 
     request: ExpectedRequest
     response: RecordedResponse
     host: str | None
+    handed_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +132,22 @@ def read_recording(exchange: Exchange, manifest: Manifest) -> Recording:
         auth=kind,
         input=exchange.input,
         config=exchange.config,
-        steps=tuple(_step(exchange, request, response, base) for request, response in pairs),
+        steps=_steps(exchange, pairs, base),
         result=exchange.result,
         source=exchange.source,
     )
+
+
+def _steps(
+    exchange: Exchange, pairs: list[tuple[dict[str, JsonValue], dict[str, JsonValue]]], base: str
+) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    said = ""
+    for request, response in pairs:
+        address = f"{BASE_URL}{request.get('path')}"
+        steps.append(_step(exchange, request, response, base, handed_out=address in said))
+        said += json.dumps(response)
+    return tuple(steps)
 
 
 def _step(
@@ -136,6 +155,8 @@ def _step(
     raw_request: dict[str, JsonValue],
     raw_response: dict[str, JsonValue],
     base: str,
+    *,
+    handed_out: bool,
 ) -> Step:
     try:
         request = _Request.model_validate(raw_request)
@@ -166,6 +187,7 @@ def _step(
             body=response.body,
         ),
         host=address.netloc or None,
+        handed_out=handed_out,
     )
 
 

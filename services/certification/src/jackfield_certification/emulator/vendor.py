@@ -28,7 +28,7 @@ from jackfield_certification.emulator.faults import (
 from jackfield_certification.emulator.limits import Limits
 from jackfield_certification.emulator.matching import ArrivedRequest
 from jackfield_certification.emulator.paging import PagedList
-from jackfield_certification.emulator.recording import Recording, base_path
+from jackfield_certification.emulator.recording import BASE_URL, Recording, base_path
 from jackfield_certification.emulator.refusals import refusal
 from jackfield_certification.emulator.routes import Match, Routes
 from jackfield_certification.emulator.signin import Door
@@ -106,9 +106,9 @@ class VendorEmulator:
         """What stands in for the vendor's base URL, for an installation with these settings."""
         return self.address + base_path(self.manifest, config)
 
-    def as_answered(self, document: JsonValue) -> JsonValue:
+    def as_answered(self, document: JsonValue, recording: Recording) -> JsonValue:
         """A recorded document as this vendor answers it: its addresses lead here."""
-        return cast(JsonValue, json.loads(self._redirected(json.dumps(document))))
+        return cast(JsonValue, json.loads(self._redirected(json.dumps(document), recording)))
 
     def expect(self, recording: Recording | None) -> None:
         """Which recording is meant where several fit a request equally."""
@@ -131,6 +131,8 @@ class VendorEmulator:
             arrived.body,
         )
         match = self.routes.match(inner, self._expected, self.door.query_names())
+        if sign_in is None and match is not None and match.step is not None:
+            sign_in = "handed_out" if match.step.handed_out else None
         fault = self.faults.take(match.action if match else None)
         status = await self._misbehave(request, fault)
         if status is None:
@@ -204,19 +206,18 @@ class VendorEmulator:
             assert action is not None
             body = example_of(action.output)
             return _json(200, _drifted(body) if drift else body, headers)
+        assert match.recording is not None
         response = match.step.response
         headers |= {
-            name: self._redirected(value)
+            name: self._redirected(value, match.recording)
             for name, value in response.headers.items()
             if name not in _OWN_HEADERS
         }
         if isinstance(response.body, str):
-            return web.Response(
-                status=response.status,
-                text=self._redirected(response.body),
-                headers={"content-type": "text/plain; charset=utf-8"} | headers,
-            )
-        body = self.as_answered(response.body)
+            headers.setdefault("content-type", "text/plain; charset=utf-8")
+            text = self._redirected(response.body, match.recording)
+            return web.Response(status=response.status, body=text.encode(), headers=headers)
+        body = self.as_answered(response.body, match.recording)
         return _json(response.status, _drifted(body) if drift else body, headers)
 
     def _refuse(self, status: Status) -> web.Response:
@@ -229,8 +230,9 @@ class VendorEmulator:
             body = {"message": f"refused ({status.status})"}
         return _json(status.status, body, headers)
 
-    def _redirected(self, text: str) -> str:
+    def _redirected(self, text: str, recording: Recording) -> str:
         """The text with addresses of the vendor leading to the emulator."""
+        text = text.replace(BASE_URL, self.base_url(recording.config))
         origins = {
             step.host
             for recording in self.routes.recordings

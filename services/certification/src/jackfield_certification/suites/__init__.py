@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from jackfield_certification.suites import basic, reliability
+from jackfield_certification.suites import basic, performance, reliability, security, webhooks
 from jackfield_certification.suites.plan import CheckFailed, PlannedCheck, Trial
 from jackfield_common.connector.manifest import Manifest
 
@@ -12,6 +12,9 @@ __all__ = ["SUITES", "CheckFailed", "PlannedCheck", "Trial", "plan"]
 SUITES: Final[dict[str, Callable[[Manifest], Iterator[PlannedCheck]]]] = {
     basic.SUITE: basic.checks,
     reliability.SUITE: reliability.checks,
+    security.SUITE: security.checks,
+    performance.SUITE: performance.checks,
+    webhooks.SUITE: webhooks.checks,
 }
 
 

@@ -65,7 +65,7 @@ def expect_output(trial: Trial, recording: Recording, result: ActionResult) -> N
     assert action is not None
     fits_schema(action, result.data)
     if recording.result is not None:
-        expected = trial.vendor.as_answered(recording.result)
+        expected = trial.vendor.as_answered(recording.result, recording)
         if result.data != expected:
             raise CheckFailed(
                 "the result is not the recorded one: " + difference(expected, result.data)
