@@ -170,16 +170,13 @@ class Feed:
                 await self._changed.wait()
 
 
-class Stack:
-    """A running service and what stands around it."""
+class Outside:
+    """What stands around the service: the gateway's and the vault's part, and whoever asks."""
 
-    def __init__(
-        self, settings: ConnectorsSettings, platform: Platform[ConnectorsSettings]
-    ) -> None:
+    def __init__(self, settings: ConnectorsSettings, kafka: Kafka, publisher: Publisher) -> None:
         self.settings = settings
-        self.platform = platform
-        self.kafka = platform.kafka
-        self.publisher = platform.publisher
+        self.kafka = kafka
+        self.publisher = publisher
         self.vault = Keys.load(settings.keys_dir, Service.OAUTH)
         self.versions: dict[str, int] = {}
 
@@ -288,14 +285,48 @@ class Stack:
             yield feed
 
 
+class Stack(Outside):
+    """A service that runs in this process, and what stands around it."""
+
+    def __init__(
+        self, settings: ConnectorsSettings, platform: Platform[ConnectorsSettings]
+    ) -> None:
+        super().__init__(settings, platform.kafka, platform.publisher)
+        self.platform = platform
+
+
+@asynccontextmanager
+async def outside(
+    bootstrap_servers: str, dsn: str, prefix: str, keys: Path
+) -> AsyncGenerator[Outside]:
+    """The bus and what stands around the service; the service itself is the test's affair."""
+    settings = _settings(bootstrap_servers, dsn, prefix, keys)
+    kafka = Kafka(settings, Service.CONNECTORS, "outside")
+    async with _topics(kafka):
+        publisher = Publisher(kafka)
+        await publisher.start()
+        try:
+            yield Outside(settings, kafka, publisher)
+        finally:
+            await publisher.stop()
+
+
 @asynccontextmanager
 async def stack(
     bootstrap_servers: str, dsn: str, prefix: str, keys: Path, **more: object
 ) -> AsyncGenerator[Stack]:
-    """The service, running."""
+    """The service, running in this process."""
+    settings = _settings(bootstrap_servers, dsn, prefix, keys, **more)
+    async with _topics(Kafka(settings, Service.CONNECTORS, "test")), _running(settings) as one:
+        yield one
+
+
+def _settings(
+    bootstrap_servers: str, dsn: str, prefix: str, keys: Path, **more: object
+) -> ConnectorsSettings:
     create_missing_keys(keys)
     options: dict[str, object] = {"egress_allow": ("127.0.0.0/8",), **more}
-    settings = ConnectorsSettings.model_validate(
+    return ConnectorsSettings.model_validate(
         {
             "kafka_bootstrap_servers": bootstrap_servers,
             "postgres_dsn": SecretStr(dsn),
@@ -304,8 +335,6 @@ async def stack(
             **options,
         }
     )
-    async with _topics(Kafka(settings, Service.CONNECTORS, "test")), _running(settings) as one:
-        yield one
 
 
 @asynccontextmanager
