@@ -8,7 +8,7 @@ assigned ─▶ epoch taken, parked lanes loaded, position found ─▶ open: re
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import structlog
@@ -103,7 +103,7 @@ class Intake:
         self._member = member
         self._commits = commits
         self._consumer: AIOKafkaConsumer | None = None
-        self._opening: asyncio.Task[None] | None = None
+        self._opening: set[asyncio.Task[None]] = set()
         self._term = ("", -1)
         self._stalled: dict[TopicPartition, tuple[Lane, float]] = {}
         self._changed = asyncio.Event()
@@ -208,6 +208,7 @@ class Intake:
             if self._hold.full:
                 await self._make_room(consumer)
                 continue
+            self._mend(consumer)
             wanted = self._wanted()
             timeout = POLL_MS if wanted and not self._stalled else 0
             try:
@@ -424,10 +425,7 @@ class Intake:
         self._lose([one for tp, one in self.partitions.items() if tp not in kept])
         for tp in kept:
             consumer.seek(tp, self.partitions[tp].watermark.next)
-        new = [Partition(tp, self._kafka.naming.logical(tp.topic)) for tp in assigned - kept]
-        for partition in new:
-            consumer.pause(partition.tp)
-            self.partitions[partition.tp] = partition
+        new = assigned - kept
         log.info(
             "partitions_assigned",
             consumer=self._name,
@@ -440,12 +438,37 @@ class Intake:
         self._dispatcher.wake()
         self._changed.set()
         self.joined = True
+        self._begin(consumer, new)
+
+    def _begin(self, consumer: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> None:
+        """Own these partitions, and open them in the background."""
+        new = [Partition(tp, self._kafka.naming.logical(tp.topic)) for tp in sorted(tps)]
+        for partition in new:
+            consumer.pause(partition.tp)
+            self.partitions[partition.tp] = partition
         if new:
-            self._opening = asyncio.create_task(self._open(consumer, new))
+            task = asyncio.create_task(self._open(consumer, new))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    def _mend(self, consumer: AIOKafkaConsumer) -> None:
+        """Open again what was fenced although the group, asked later, still counts on this worker.
+
+        That happens when the database was restored from a backup, with older epochs.
+        """
+        lost = [
+            one
+            for one in self.partitions.values()
+            if one.closed and self._member.last_heartbeat > one.closed_at
+        ]
+        if lost:
+            log.warning("partitions_reopened", consumer=self._name, partitions=len(lost))
+            self._lose(lost)
+            self._begin(consumer, [one.tp for one in lost])
 
     def _lose(self, partitions: list[Partition]) -> None:
         for partition in partitions:
-            partition.closed = True
+            partition.close()
         self._dispatcher.cut_off(lambda partition: partition.closed)
         for partition in partitions:
             self.partitions.pop(partition.tp, None)
@@ -455,16 +478,17 @@ class Intake:
             self._hold.abandon(partition)
 
     async def _abandon_opening(self) -> None:
-        task, self._opening = self._opening, None
-        if task is not None and not task.done():
+        tasks = list(self._opening)
+        for task in tasks:
             task.cancel()
-            await asyncio.wait((task,))
+        if tasks:
+            await asyncio.wait(tasks)
 
     # Opening
 
     async def _open(self, consumer: AIOKafkaConsumer, partitions: list[Partition]) -> None:
         """Open partitions one by one, as long as it takes; cancelled by the next rebalance."""
-        for partition in sorted(partitions, key=lambda one: one.tp):
+        for partition in partitions:
             delay = 0.1
             while True:
                 try:

@@ -129,7 +129,7 @@ class Journal:
         try:
             await self._ledger.fence(connection, partition)
         except Fenced as error:
-            partition.closed = True
+            partition.close()
             metrics.FENCED.labels(self._consumer).inc()
             log.warning("partition_lost", consumer=self._consumer, reason=str(error))
 

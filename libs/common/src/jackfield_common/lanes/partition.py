@@ -1,5 +1,7 @@
 """One partition while this worker owns it."""
 
+import time
+
 from aiokafka import TopicPartition
 
 from jackfield_common.lanes.lane import Lane
@@ -11,6 +13,7 @@ class Partition:
 
     __slots__ = (
         "closed",
+        "closed_at",
         "committed",
         "epoch",
         "lanes",
@@ -34,6 +37,8 @@ class Partition:
         """Whether the epoch is taken and the parked lanes are loaded: records may be read."""
         self.closed = False
         """Whether it is lost: nothing may be started or written for it."""
+        self.closed_at = 0.0
+        """When that was found out; monotonic seconds."""
         self.committed = -1
         self.moved_at = 0.0
         """When the commit last moved, or the partition was opened; monotonic seconds."""
@@ -41,3 +46,9 @@ class Partition:
         self.lanes: dict[tuple[bytes, bytes], Lane] = {}
         self.settled: set[int] = set()
         """Offsets above the committed one that already are rows: not to be run again when read."""
+
+    def close(self) -> None:
+        """It is lost, or its epoch is over."""
+        if not self.closed:
+            self.closed = True
+            self.closed_at = time.monotonic()

@@ -167,7 +167,11 @@ class Lanes:
     async def fence(self, connection: Connection, partition: Partition) -> None:
         """Raises Fenced when a newer epoch of this partition exists."""
         still_owned(partition)
-        await self._ledger.fence(connection, partition)
+        try:
+            await self._ledger.fence(connection, partition)
+        except Fenced:
+            partition.close()
+            raise
 
     async def store(self, partition: Partition, effect: Effect) -> None:
         """Runs an effect in a fenced transaction, as often as it takes."""
