@@ -25,7 +25,7 @@ def docker_answers() -> bool:
     try:
         client = docker.from_env(timeout=5)
         try:
-            return bool(client.ping())
+            return bool(client.ping())  # pyright: ignore[reportUnknownMemberType]
         finally:
             client.close()
     except (DockerException, OSError):

@@ -32,7 +32,8 @@ class Health(http.server.BaseHTTPRequestHandler):
 port = int(os.environ["JACKFIELD_OPS_PORT"])
 told = {key: value for key, value in os.environ.items() if key.startswith("JACKFIELD_")}
 pathlib.Path(os.environ["FAKE_DIRECTORY"], f"{port}.json").write_text(json.dumps(told))
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+stubborn = "FAKE_STUBBORN" in os.environ
+signal.signal(signal.SIGTERM, signal.SIG_IGN if stubborn else lambda *_: sys.exit(0))
 http.server.HTTPServer(("127.0.0.1", port), Health).serve_forever()
 '''
 

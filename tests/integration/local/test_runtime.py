@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -206,6 +207,24 @@ def test_a_signal_ends_everything(runner: Runner, number: signal.Signals) -> Non
     run = runner.installation.last_run()
     assert run is not None
     assert run.processes["gateway"].state is State.STOPPED
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_drain(runner: Runner) -> None:
+    runner.environment["FAKE_STUBBORN"] = "1"
+    with runner.started("gateway") as process:
+        children = pids(runner.ready(process))
+        process.send_signal(signal.SIGINT)
+
+        def stops() -> bool:
+            run = runner.installation.last_run()
+            return run is not None and run.processes["gateway"].state is State.STOPPING
+
+        eventually(stops, "the gateway is asked to stop")
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < 10, "the drain would take 15 s"
+    assert not any(alive(pid) for pid in children)
 
 
 def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_one_starts(
