@@ -13,6 +13,8 @@ import pytest
 
 from jackfield_common.events import DeliveryVerified
 from jackfield_common.events.message import JsonObject
+from jackfield_common.ids import DEFAULT_TENANT, derived_id
+from jackfield_common.topics import events_in
 from tests.integration.webhooks.running import Bus, delivery
 from tests.platform import until
 
@@ -83,23 +85,38 @@ async def test_killed_at_any_moment_nothing_is_lost_and_nothing_is_asked_for_twi
     chance = random.Random(7)  # noqa: S311 - a repeatable story
     sent: list[DeliveryVerified] = []
 
+    producer = world.kafka.producer()
+    public = world.kafka.naming.physical(events_in(DEFAULT_TENANT))
+
+    async def event_in(number: int) -> None:
+        attributes = {"specversion": "1.0", "id": str(number), "source": "/s", "type": "com.acme"}
+        headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+        await producer.send_and_wait(public, b'{"n": -1}', headers=headers)
+
     async def send() -> None:
         for number in range(300):
             body: JsonObject = {"n": number, "repository": {"full_name": f"acme/{number % 10}"}}
             one = delivery(forge, body, delivery_id=f"d-{number}")
             sent.append(one)
             await world.publish(one)
+            if number % 3 == 0:
+                await event_in(number)
             await asyncio.sleep(0.01)
 
+    await producer.start()
     sending = asyncio.create_task(send())
     for share in (0.2, 0.6):
         async with process(world):
             await until(lambda share=share: len(world.normalised()) > share * 300, seconds=60)
             await asyncio.sleep(chance.random() / 20)
     await sending
+    await producer.stop()
+    expected = {one.id for one in sent} | {
+        derived_id("ingress", DEFAULT_TENANT, "/s", str(number)) for number in range(0, 300, 3)
+    }
     async with process(world):
         await until(
-            lambda: {one.id for one in sent} <= {one.event_id for one in world.outcomes()},
+            lambda: expected <= {one.event_id for one in world.outcomes()},
             seconds=60,
         )
     assert {one.status for one in world.outcomes()} == {"processed"}

@@ -37,6 +37,25 @@ async def test_what_arrives_while_a_batch_runs_forms_the_next() -> None:
     assert runs == [[0], [1, 2, 3], [4, 5]]
 
 
+async def test_a_pace_gathers_more_under_load_and_delays_nobody_alone() -> None:
+    runs: list[Sequence[int]] = []
+
+    async def keep(items: Sequence[int]) -> Sequence[int]:
+        runs.append(items)
+        return items
+
+    batches = Batches("paced", keep, limit=10, pace=0.05)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    assert await batches(0) == 0
+    assert loop.time() - began < 0.04
+    later = [asyncio.create_task(batches(number)) for number in range(1, 4)]
+    await asyncio.sleep(0.01)
+    assert await asyncio.gather(batches(4), *later) == [4, 1, 2, 3]
+    assert loop.time() - began >= 0.05
+    assert runs == [[0], [1, 2, 3, 4]]
+
+
 async def test_an_error_is_told_to_everyone_in_the_batch_and_to_nobody_else() -> None:
     async def fail_first(items: Sequence[int]) -> Sequence[int]:
         await asyncio.sleep(0)

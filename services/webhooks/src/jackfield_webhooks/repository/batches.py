@@ -1,7 +1,7 @@
 """One round trip for many callers: what arrives while a batch runs forms the next one.
 
-There is no waiting for a batch to fill: alone, a caller is served at once; under load, batches grow by
-themselves to what arrives during one round trip.
+Alone, a caller is served at once. Under load a batch holds what arrived during the round trip before it,
+and at least what arrived within the pace: a round trip costs the same whatever it carries.
 """
 
 import asyncio
@@ -14,14 +14,25 @@ R = TypeVar("R")
 
 
 class Batches(Generic[T, R]):
-    """Runs `run` on many items at a time, one batch after the other."""
+    """Runs `run` on many items at a time, one batch after the other.
+
+    `limit` is how many items a batch holds at most, `pace` how many seconds lie at least between the
+    starts of two batches.
+    """
 
     def __init__(
-        self, name: str, run: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, limit: int
+        self,
+        name: str,
+        run: Callable[[Sequence[T]], Awaitable[Sequence[R]]],
+        *,
+        limit: int,
+        pace: float = 0.0,
     ) -> None:
         self._name = name
         self._run = run
         self._limit = limit
+        self._pace = pace
+        self._started = float("-inf")
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._draining: asyncio.Task[None] | None = None
 
@@ -36,6 +47,7 @@ class Batches(Generic[T, R]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
+                await self._keep_pace()
                 batch = [
                     self._waiting.popleft() for _ in range(min(len(self._waiting), self._limit))
                 ]
@@ -45,6 +57,12 @@ class Batches(Generic[T, R]):
                     await self._serve(batch)
         finally:
             self._draining = None
+
+    async def _keep_pace(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (early := self._started + self._pace - loop.time()) > 0:
+            await asyncio.sleep(early)
+        self._started = loop.time()
 
     async def _serve(self, batch: Sequence[tuple[T, "asyncio.Future[R]"]]) -> None:
         [outcome] = await asyncio.gather(

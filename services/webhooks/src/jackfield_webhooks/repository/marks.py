@@ -14,6 +14,7 @@ from jackfield_webhooks.models import DoneBy
 from jackfield_webhooks.repository.batches import Batches
 
 LOOKUP_LIMIT: Final = 1_000
+PACE_SECONDS: Final = 0.001
 
 _FIND = "SELECT mark, event_id, place FROM done WHERE mark = ANY($1::uuid[])"
 _PUT = """
@@ -35,7 +36,7 @@ class Marks:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._lookups = Batches("done-marks", self._find_all, limit=LOOKUP_LIMIT)
+        self._lookups = Batches("done-marks", self._find_all, limit=LOOKUP_LIMIT, pace=PACE_SECONDS)
 
     async def find(self, mark: UUID) -> DoneBy | None:
         """What set a mark; None while it is not set."""

@@ -18,6 +18,8 @@ from jackfield_webhooks.repository.batches import Batches
 from jackfield_webhooks.repository.marks import Marks
 
 SETTLE_LIMIT: Final = 500
+PACE_SECONDS: Final = 0.005
+"""Nobody waits for a settlement but the lane: its event and actions are out by then."""
 
 
 class Fence(Protocol):
@@ -48,7 +50,9 @@ class Settlements:
     def __init__(self, outbox: Outbox, marks: Marks) -> None:
         self._outbox = outbox
         self._marks = marks
-        self._batches = Batches("settlements", self._settle_all, limit=SETTLE_LIMIT)
+        self._batches = Batches(
+            "settlements", self._settle_all, limit=SETTLE_LIMIT, pace=PACE_SECONDS
+        )
 
     async def settle(self, settlement: Settlement) -> None:
         """Return when it is committed. Raises Fenced, or what `database.AWAY` lists."""

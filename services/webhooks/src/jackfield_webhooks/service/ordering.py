@@ -3,7 +3,7 @@
 from typing import Final
 
 import pydantic_core
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
 from jackfield_common.errors import Failure
 from jackfield_common.events import DeliveryVerified
@@ -27,27 +27,17 @@ def ordering_of(value: bytes | None, catalogue: Catalogue) -> str:
 
     Never raises: what does not parse is in the integration's own lane, and fails there.
     """
-    delivery = _delivery(value)
-    if delivery is None:
-        return ""
-    source = catalogue.source_now(delivery.integration_id)
-    if source is None or source.ordering is None:
-        return ""
-    body: JsonValue = None
-    if source.ordering.needs_body:
-        try:
-            payload = parse(delivery.raw_body(), delivery.content_type, source.content_types)
-        except (Failure, ValueError):
-            return ""
-        body = payload.data
-    return lane_name(source.ordering.of(request_of(delivery, body)) or "")
-
-
-def _delivery(value: bytes | None) -> DeliveryVerified | None:
-    if value is None:
-        return None
     try:
-        document = pydantic_core.from_json(value)
-        return DeliveryVerified.model_validate(document)
-    except (ValueError, ValidationError):
-        return None
+        document = pydantic_core.from_json(value or b"", cache_strings="keys")
+        integration_id = document["integration_id"]
+        source = catalogue.source_now(integration_id)
+        if source is None or source.ordering is None:
+            return ""
+        delivery = DeliveryVerified.model_validate(document)
+        body: JsonValue = None
+        if source.ordering.needs_body:
+            raw = delivery.raw_body()
+            body = parse(raw, delivery.content_type, source.content_types).data
+    except (Failure, KeyError, TypeError, ValueError):
+        return ""
+    return lane_name(source.ordering.of(request_of(delivery, body)) or "")

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import dataclass
 from email.message import Message
+from functools import lru_cache
 from typing import Final, cast
 from urllib.parse import parse_qs
 
@@ -24,6 +25,7 @@ class Payload:
     encoding: str | None = None
 
 
+@lru_cache(maxsize=1_024)
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Media type, lowercase without parameters, and the charset (RFC 9110, 8.3.1)."""
     message = Message()

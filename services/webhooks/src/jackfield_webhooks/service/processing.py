@@ -11,7 +11,7 @@ vendor sends it again, it is routed again, and the actions that were asked for a
 import asyncio
 import base64
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, overload
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
@@ -123,26 +123,28 @@ class Processing:
     async def delivery(self, delivery: DeliveryVerified, held: Held) -> None:
         """Process a verified delivery. Raises Failure for what is to be retried or is dead."""
         self._statistics.received("delivery")
-        if await self._seen(delivery, held):
+        mark = mark_of(delivery)
+        if mark is not None and await self._seen(delivery, mark, held):
             return
         try:
             normalised = await self._normalised_delivery(delivery)
         except Failure as failure:
             await self._failed(delivery, held, failure)
             raise
-        await self._finish(delivery, held, normalised)
+        await self._finish(delivery, held, normalised, mark)
 
     async def ingested(self, ingested: EventIngested, held: Held) -> None:
         """Process an event sent in; as `delivery`."""
         self._statistics.received("event")
-        if await self._seen(ingested, held):
+        mark = mark_of(ingested)
+        if await self._seen(ingested, mark, held):
             return
         try:
             normalised = await self._normalised_ingested(ingested)
         except Failure as failure:
             await self._failed(ingested, held, failure)
             raise
-        await self._finish(ingested, held, normalised)
+        await self._finish(ingested, held, normalised, mark)
 
     async def _normalised_delivery(self, delivery: DeliveryVerified) -> Normalised:
         integration = await self._catalogue.integration(delivery.tenant, delivery.integration_id)
@@ -159,11 +161,8 @@ class Processing:
         integration = await self._catalogue.integration(ingested.tenant, ingested.integration_id)
         return normalise_ingested(ingested, await self._catalogue.source(integration.connector))
 
-    async def _seen(self, accepted: Accepted, held: Held) -> bool:
+    async def _seen(self, accepted: Accepted, mark: UUID, held: Held) -> bool:
         """Whether this is a copy of what is done; then it is reported, and that is all."""
-        mark = mark_of(accepted)
-        if mark is None:
-            return False
         done_by = await self._marks.find(mark)
         if done_by is None:
             return False
@@ -183,7 +182,9 @@ class Processing:
         await self._settle(held, outcome)
         self._statistics.ended("failed", seconds_since(accepted.at))
 
-    async def _finish(self, accepted: Accepted, held: Held, normalised: Normalised) -> None:
+    async def _finish(
+        self, accepted: Accepted, held: Held, normalised: Normalised, mark: UUID | None
+    ) -> None:
         event = normalised.event
         if not event.declared and event.integration_id is not None:
             UNDECLARED.labels(event.source if event.source.isidentifier() else "other").inc()
@@ -195,9 +196,8 @@ class Processing:
                 *(_dead_letter(failure, normalised, held) for failure in routed.failures),
             ]
         )
-        mark = None if routed.failures else mark_of(accepted)
         outcome = _routed_outcome(accepted, normalised, routed)
-        await self._settle(held, outcome, mark=mark)
+        await self._settle(held, outcome, mark=None if routed.failures else mark)
         self._statistics.routed(len(routed.requests), len(routed.failures))
         self._statistics.ended("processed", seconds_since(accepted.at))
 
@@ -222,20 +222,22 @@ class Processing:
         )
 
 
+@overload
+def mark_of(accepted: EventIngested) -> UUID: ...
+
+
+@overload
+def mark_of(accepted: DeliveryVerified) -> UUID | None: ...
+
+
 def mark_of(accepted: Accepted) -> UUID | None:
     """What a delivery and its copies have in common; None where copies cannot be told."""
-    match accepted:
-        case EventIngested():
-            return UUID(derived_id("done", "event", accepted.id))
-        case DeliveryVerified(delivery_id=None):
-            return None
-        case DeliveryVerified(delivery_id=delivery_id):
-            assert delivery_id is not None
-            return UUID(
-                derived_id(
-                    "done", "delivery", accepted.tenant, accepted.integration_id, delivery_id
-                )
-            )
+    if isinstance(accepted, EventIngested):
+        return UUID(derived_id("done", "event", accepted.id))
+    if accepted.delivery_id is None:
+        return None
+    cause = (accepted.tenant, accepted.integration_id, accepted.delivery_id)
+    return UUID(derived_id("done", "delivery", *cause))
 
 
 def _outcome(
