@@ -1,6 +1,6 @@
 """Connectors made for the tests."""
 
-from jackfield_common.connector.auth import Bearer, NoAuth, SecretUrl
+from jackfield_common.connector.auth import Bearer, NoAuth, OAuth2, SecretUrl
 from jackfield_common.connector.declaration import (
     Config,
     Connector,
@@ -87,4 +87,22 @@ CLOCK: Manifest = Connector(
     test=get("test_connection", "/now", NoInput, returns=Ok),
 ).manifest()
 
-ALL = (CHAT, FORGE, CLOCK)
+CALENDAR: Manifest = Connector(
+    slug="calendar",
+    title="Calendar",
+    description="Appointments.",
+    category=Category.PRODUCTIVITY,
+    docs="https://calendar.example.com/docs",
+    version="1.0.0",
+    base_url="https://calendar.example.com",
+    auth=(
+        OAuth2(
+            authorize_url="https://calendar.example.com/authorize",
+            token_url="https://calendar.example.com/token",
+            scopes={"read": "Read appointments"},
+        ),
+    ),
+    test=get("test_connection", "/me", NoInput, returns=Ok),
+).manifest()
+
+ALL = (CHAT, FORGE, CLOCK, CALENDAR)

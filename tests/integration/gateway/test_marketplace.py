@@ -21,15 +21,15 @@ async def test_templates_are_listed_by_popularity_and_paged(gateway: Running) ->
     second = await gateway.http.get(
         "/api/marketplace/integrations", params={"limit": 2, "cursor": first["next_cursor"]}
     )
-    assert [item["template_name"] for item in second.json()["items"]] == ["clock"]
+    assert [item["template_name"] for item in second.json()["items"]] == ["calendar", "clock"]
     assert second.json()["next_cursor"] is None
 
 
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({"sort": "name"}, ["chat", "clock", "forge"]),
-        ({"sort": "category"}, ["chat", "clock", "forge"]),
+        ({"sort": "name"}, ["calendar", "chat", "clock", "forge"]),
+        ({"sort": "category"}, ["chat", "clock", "calendar", "forge"]),
         ({"category": "source_control"}, ["forge"]),
         ({"search": "MESSAGES people"}, ["chat"]),
         ({"search": "alerts"}, ["chat"]),

@@ -36,6 +36,7 @@ from jackfield_gateway.service.authentication import Authentication
 from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.certification import Certification
 from jackfield_gateway.service.configuration import Configurations
+from jackfield_gateway.service.connections import Connections
 from jackfield_gateway.service.installations import Installations
 from jackfield_gateway.service.installed import InstalledView
 from jackfield_gateway.service.outcomes import Outcomes
@@ -79,6 +80,7 @@ def build_services(
     models: ReadModels,
     revocations: Revocations,
     questions: Questions,
+    connections: Connections,
     outcomes: Outcomes,
     edge: Edge,
 ) -> Services:
@@ -103,6 +105,7 @@ def build_services(
             models.integrations,
             models.health,
         ),
+        connections=connections,
         actions=Actions(store, catalogue, platform.publisher, questions),
         routes=Routes(store, catalogue),
         api_keys=keys,
@@ -129,6 +132,7 @@ async def compose(platform: Platform[GatewaySettings]) -> AsyncGenerator[None]:
         await questions.start()
         stack.push_async_callback(questions.stop)
         outcomes = Outcomes(store)
+        connections = Connections(store, platform.keys, questions, Addresses(settings.egress_allow))
         await stack.enter_async_context(
             Lanes(
                 platform.kafka,
@@ -136,14 +140,16 @@ async def compose(platform: Platform[GatewaySettings]) -> AsyncGenerator[None]:
                 platform.publisher,
                 name="gateway.outcomes",
                 topics=subscribers.TOPICS,
-                handle=subscribers.outcomes_handler(outcomes),
+                handle=subscribers.outcomes_handler(outcomes, connections),
                 dead=RESULT_DEAD,
             )
         )
         edge = Edge(
             platform.kafka, models.integrations, models.manifests, platform.keys, settings.edge()
         )
-        services = build_services(platform, store, models, revocations, questions, outcomes, edge)
+        services = build_services(
+            platform, store, models, revocations, questions, connections, outcomes, edge
+        )
         job = RetentionJob(store, settings.ages(), settings.retention_interval)
         platform.tasks.start("retention", job.run)
         platform.readiness.add("webhooks", lambda: edge.ready)

@@ -15,6 +15,7 @@ from jackfield_common.topics import (
     RUN_COMPLETED,
     Topic,
 )
+from jackfield_gateway.service.connections import Connections
 from jackfield_gateway.service.outcomes import Outcomes
 
 TOPICS: Final[tuple[Topic, ...]] = (
@@ -25,7 +26,9 @@ TOPICS: Final[tuple[Topic, ...]] = (
 )
 
 
-def outcomes_handler(outcomes: Outcomes) -> Callable[[Work], Awaitable[None]]:
+def outcomes_handler(
+    outcomes: Outcomes, connections: Connections
+) -> Callable[[Work], Awaitable[None]]:
     """Keeps what the bus says became of things."""
 
     async def action_completed(work: Work) -> None:
@@ -35,7 +38,7 @@ def outcomes_handler(outcomes: Outcomes) -> Callable[[Work], Awaitable[None]]:
         await outcomes.delivery_processed(work.decode(DeliveryProcessed))
 
     async def connection_completed(work: Work) -> None:
-        await outcomes.connection_completed(work.decode(ConnectionCompleted))
+        await connections.completed(work.decode(ConnectionCompleted))
 
     async def run_completed(work: Work) -> None:
         await outcomes.run_completed(work.decode(RunCompleted))

@@ -8,6 +8,8 @@ from jackfield_gateway.endpoints.access import Called, Reader, Writer
 from jackfield_gateway.endpoints.documents import ABSENT, CONFLICT
 from jackfield_gateway.endpoints.parameters import Cursor, Id, Limit
 from jackfield_gateway.models.integration import (
+    Authorization,
+    AuthorizeRequest,
     ConfigureRequest,
     InstalledIntegration,
     InstalledPage,
@@ -49,6 +51,14 @@ async def configure(
 ) -> InstalledIntegration:
     """Give credentials and webhook secrets, change the configuration, enable or disable."""
     return await called.installations.configure(actor, wanted)
+
+
+@router.post("/installed/{integration_id}/authorize", responses=ABSENT | CONFLICT)
+async def authorize(
+    actor: Writer, called: Called, integration_id: Id, wanted: AuthorizeRequest
+) -> Authorization:
+    """A link to sign in at the vendor with OAuth 2.0. It lives ten minutes and works once."""
+    return await called.connections.authorize(actor, integration_id, wanted.return_to)
 
 
 @router.delete("/installed/{integration_id}", status_code=204, responses=ABSENT | CONFLICT)

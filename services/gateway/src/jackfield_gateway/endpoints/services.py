@@ -13,6 +13,7 @@ from jackfield_gateway.service.audit import Refusals
 from jackfield_gateway.service.authentication import Authentication
 from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.certification import Certification
+from jackfield_gateway.service.connections import Connections
 from jackfield_gateway.service.installations import Installations
 from jackfield_gateway.service.outcomes import Outcomes
 from jackfield_gateway.service.routes import Routes
@@ -26,6 +27,7 @@ class Services:
     refusals: Refusals
     catalogue: Catalogue
     installations: Installations
+    connections: Connections
     actions: Actions
     routes: Routes
     api_keys: ApiKeys

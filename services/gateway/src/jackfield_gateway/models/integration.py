@@ -13,7 +13,8 @@ from jackfield_gateway.models.marketplace import NeededField
 from jackfield_gateway.models.page import Page
 from jackfield_gateway.models.value import Identifier, Name, Value, Wanted
 
-CredentialStatus = Literal["none", "pending", "stored", "failed"]
+CredentialStatus = Literal["none", "pending", "stored", "failed", "sign_in", "reconnect"]
+"""`sign_in`: the user has to sign in at the vendor; `reconnect`: again, the vendor took it back."""
 
 
 class Integration(Value):
@@ -85,6 +86,24 @@ class ConfigureRequest(Wanted):
     )
 
 
+class AuthorizeRequest(Wanted):
+    """Sign in at the vendor."""
+
+    return_to: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="Where the browser goes afterwards: https, or on this machine.",
+        examples=["https://console.example.com/integrations"],
+    )
+
+
+class Authorization(Value):
+    """A link that the user opens in a browser to sign in at the vendor."""
+
+    url: str = Field(repr=False)
+    expires_at: AwareDatetime
+
+
 class InstalledIntegration(Value):
     """An installation, what it still needs, and how it does. Holds no secret."""
 
@@ -98,7 +117,8 @@ class InstalledIntegration(Value):
     auth: str | None
     enabled: bool
     credential_status: CredentialStatus = Field(
-        description="`pending` until the vault has kept what was given."
+        description="`pending` until the vault has kept what was given; `sign_in` and `reconnect`:"
+        " the user has to sign in at the vendor, through `authorize`."
     )
     credential_message: str
     credential_version: int

@@ -9,7 +9,7 @@ from jackfield_common.database import Connection
 from jackfield_common.events.integration import SealedSecret
 from jackfield_common.events.message import JsonObject
 from jackfield_common.ids import IntegrationId, TenantId
-from jackfield_gateway.models.integration import CredentialStatus, Integration
+from jackfield_gateway.models.integration import Integration
 from jackfield_gateway.repository.rows import dump, load
 
 _COLUMNS: Final = (
@@ -140,22 +140,3 @@ class Integrations:
             limit,
         )
         return [_integration(row) for row in rows]
-
-    async def record_credential(
-        self,
-        tenant: TenantId,
-        integration_id: str,
-        credential_version: int,
-        status: CredentialStatus,
-        message: str,
-    ) -> None:
-        """Note what the vault said of a credential, if it is still the current one."""
-        await self._connection.execute(
-            "UPDATE integration SET credential_status = $4, credential_message = $5"
-            " WHERE tenant = $1 AND integration_id = $2 AND credential_version = $3",
-            tenant,
-            integration_id,
-            credential_version,
-            status,
-            message,
-        )

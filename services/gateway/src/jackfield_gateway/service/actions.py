@@ -111,6 +111,11 @@ class Actions:
                 "This integration has no credential yet: give it through"
                 " POST /api/marketplace/configure."
             )
+        if one.credential_status in ("sign_in", "reconnect"):
+            raise Conflict(
+                "Somebody has to sign in at the vendor first:"
+                f" POST /api/marketplace/installed/{one.integration_id}/authorize gives the link."
+            )
         return one, action
 
     async def _note(

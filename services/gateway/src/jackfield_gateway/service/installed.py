@@ -83,6 +83,11 @@ class InstalledView:
             )
         if one.credential_status == "failed":
             warnings.append(f"The credential was not kept: {one.credential_message}")
+        if one.credential_status in ("sign_in", "reconnect"):
+            warnings.append(
+                f"{one.credential_message} POST"
+                f" /api/marketplace/installed/{one.integration_id}/authorize gives the link."
+            )
         if not one.enabled:
             warnings.append("The integration is disabled: it takes no webhooks and no actions.")
         return tuple(warnings)

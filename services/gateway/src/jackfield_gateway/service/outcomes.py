@@ -2,7 +2,6 @@
 
 from jackfield_common.events.action import ActionCompleted
 from jackfield_common.events.certification import RunCompleted
-from jackfield_common.events.credential import ConnectionCompleted
 from jackfield_common.events.delivery import DeliveryProcessed
 from jackfield_common.ids import TenantId
 from jackfield_gateway.models.actor import Actor
@@ -31,17 +30,6 @@ class Outcomes:
     async def delivery_processed(self, event: DeliveryProcessed) -> None:
         """Keep a final state. Raises NotReady while PostgreSQL is away."""
         await self._processed.add(event)
-
-    async def connection_completed(self, event: ConnectionCompleted) -> None:
-        """Keep what the vault said. Raises NotReady while PostgreSQL is away."""
-        async with self._store.transaction() as tx:
-            await tx.integrations.record_credential(
-                event.tenant,
-                event.integration_id,
-                event.credential_version,
-                "stored" if event.success else "failed",
-                event.message.replace("\x00", ""),
-            )
 
     async def run_completed(self, event: RunCompleted) -> None:
         """Keep a report. Raises NotReady while PostgreSQL is away."""
