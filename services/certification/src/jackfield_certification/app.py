@@ -36,6 +36,7 @@ async def compose(platform: Platform[CertificationSettings]) -> AsyncGenerator[N
             str(settings.webhook_url),
             patience=settings.patience_seconds,
         ),
+        platform.keys,
         settings,
     )
     lanes = Lanes(

@@ -54,7 +54,11 @@ class RunRequested(Event):
 
 
 class RunCompleted(Event):
-    """The report of one run. `complete` is false when it was cut off: then there is no level."""
+    """The report of one run. `complete` is false when it was cut off: then there is no level.
+
+    `manifest_digest` is the SHA-256 of the manifest it speaks of, `environment` says what it was made
+    with, and `signature` is the certification service's word for it (see `jackfield_common.certificates`).
+    """
 
     topic: ClassVar[Topic] = RUN_COMPLETED
 
@@ -70,6 +74,9 @@ class RunCompleted(Event):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     message: str = ""
+    manifest_digest: str = ""
+    environment: JsonObject = {}
+    signature: str | None = None
 
     def key(self) -> str:
         """The integration id."""

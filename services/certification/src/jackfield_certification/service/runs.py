@@ -1,8 +1,10 @@
 """Runs: queued durably, worked on under a lease, resumed after a crash, reported exactly once."""
 
 import asyncio
+import platform
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Final
 
 import structlog
@@ -17,12 +19,14 @@ from jackfield_certification.service.examiner import CutOff, Examiner, digest_of
 from jackfield_certification.settings import CertificationSettings
 from jackfield_certification.suites import SUITES, PlannedCheck, Trial, plan
 from jackfield_certification.twin import Twins, sweep
+from jackfield_common.certificates import signed
 from jackfield_common.connector.manifest import Manifest
 from jackfield_common.errors import Fenced
 from jackfield_common.events.certification import Check, Level, RunCompleted, RunRequested
 from jackfield_common.events.manifest import ManifestState
 from jackfield_common.ids import derived_id
 from jackfield_common.outbox import Outbox
+from jackfield_common.sealing import Keys
 from jackfield_common.state import ReadModel
 
 log = structlog.get_logger(__name__)
@@ -50,12 +54,14 @@ class Runs:
         outbox: Outbox,
         manifests: ReadModel[ManifestState],
         front_door: Callable[[], FrontDoor],
+        keys: Keys,
         settings: CertificationSettings,
     ) -> None:
         self._repository = repository
         self._outbox = outbox
         self._manifests = manifests
         self._front_door = front_door
+        self._keys = keys
         self._settings = settings
         self._woken = asyncio.Event()
 
@@ -74,7 +80,7 @@ class Runs:
                     self._woken.set()
                     return
                 reason = f"run {other} of this integration is under way: wait for it"
-            report = _refused(event, reason)
+            report = signed(_refused(event, reason), self._keys)
             if await self._repository.add_refused(connection, event, report.model_dump_json()):
                 await self._outbox.put(connection, report)
 
@@ -211,7 +217,14 @@ class Runs:
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
             message=cut_off or held_down,
+            manifest_digest=digest_of(manifest) if manifest is not None else "",
+            environment={
+                "certification": version("jackfield-certification"),
+                "python": platform.python_version(),
+                "attempts": run.attempt,
+            },
         )
+        report = signed(report, self._keys)
         async with self._outbox.transaction() as connection:
             await self._repository.hold(connection, run.run_id)
             await self._repository.finish(connection, report)
