@@ -68,6 +68,14 @@ def migrations_of(package: str) -> list[Migration]:
     return found
 
 
+async def _as_it_was(_connection: Connection) -> None:
+    """Reset nothing at the server when a connection returns to its pool.
+
+    asyncpg's own reset is a round trip after every use. What it would undo is not done here: no session
+    settings, no LISTEN, no session-level advisory locks; open transactions are rolled back all the same.
+    """
+
+
 async def connect(settings: Settings, schema: str) -> Pool:
     """A pool whose connections look only into `schema`. Raises NotReady while PostgreSQL is away."""
     try:
@@ -77,6 +85,7 @@ async def connect(settings: Settings, schema: str) -> Pool:
             max_size=settings.postgres_pool,
             timeout=5,
             command_timeout=COMMAND_TIMEOUT,
+            reset=_as_it_was,
             server_settings={"search_path": schema, "application_name": f"jackfield-{schema}"},
         )
     except AWAY as error:
