@@ -21,6 +21,7 @@ from jackfield_connectors.engine.requests import Draft
 from jackfield_connectors.engine.transport import Answer
 
 MAX_PAGES: Final = 1_000
+_LAST: Final = "-1"
 _LINK: Final = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^;,"]*)\s*)*)')
 _REL: Final = re.compile(r';\s*rel\s*=\s*"?([^";]*)"?')
 
@@ -94,6 +95,8 @@ def _next(
         case CursorPages():
             if pages.more_path is not None and at_path(document, pages.more_path) is not True:
                 return None
+            if _LAST in pages.next_path.split(".") and len(items) < _cursor_size(pages, request):
+                return None  # the cursor is an item: there is one on the last page as well
             cursor = as_text(_at(document, pages.next_path))
             return _with(pages, request, {pages.cursor_param: cursor}) if cursor else None
         case PageNumbers():
@@ -107,9 +110,16 @@ def _next(
             return _with(pages, request, {pages.offset_param: seen})
 
 
+def _cursor_size(pages: CursorPages, request: Draft) -> int:
+    if pages.size_param is None:
+        return 1
+    holder = request.query if pages.place == "query" else request.body
+    return cast(int, at_path(cast(JsonValue, holder), pages.size_param))
+
+
 def _size(pages: PageNumbers | OffsetPages, request: Draft) -> int:
-    holder = request.query if pages.place == "query" else cast(dict[str, JsonValue], request.body)
-    return cast(int, holder[pages.size_param])
+    holder = request.query if pages.place == "query" else request.body
+    return cast(int, at_path(cast(JsonValue, holder), pages.size_param))
 
 
 def _linked(request: Draft, answer: Answer) -> Draft | None:
@@ -126,7 +136,7 @@ def _linked(request: Draft, answer: Answer) -> Draft | None:
 def _at(document: JsonValue, path: str) -> JsonValue:
     """As `at_path`, with `-1` for the last item of a list."""
     for name in path.split("."):
-        if name == "-1":
+        if name == _LAST:
             document = document[-1] if isinstance(document, list) and document else None
         else:
             document = at_path(document, name)

@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -62,9 +62,18 @@ class Draft:
         return replace(self, query={**self.query, **parameters})
 
     def with_body(self, **members: JsonValue) -> "Draft":
-        """With more members in the body."""
-        body = self.body if isinstance(self.body, dict) else {}
-        return replace(self, body={**body, **members})
+        """With more members in the body, at dotted paths."""
+        body: JsonValue = self.body if isinstance(self.body, dict) else {}
+        for path, value in members.items():
+            body = _with_member(body, path.split("."), value)
+        return replace(self, body=body)
+
+
+def _with_member(holder: JsonValue, path: list[str], value: JsonValue) -> JsonValue:
+    if not path:
+        return value
+    members = holder if isinstance(holder, dict) else {}
+    return {**members, path[0]: _with_member(members.get(path[0]), path[1:], value)}
 
 
 def draft(call: HttpCall, values: Mapping[str, JsonValue]) -> Draft:
@@ -110,10 +119,14 @@ def draft(call: HttpCall, values: Mapping[str, JsonValue]) -> Draft:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where an integration's calls go. `named_only`: only to networks that the operator named."""
+    """Where an integration's calls go, and what other addresses of the vendor are filled in with.
+
+    `named_only`: only to networks that the operator named.
+    """
 
     url: str
     named_only: bool = False
+    values: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
 
 
 def base_of(
@@ -126,14 +139,15 @@ def base_of(
     if isinstance(scheme, SecretUrl):
         url = _field(scheme, credential, 0)
         return Base(url, named_only=not _is_at(url, scheme.hosts))
+    values = {**config, **_path_key(scheme, credential)}
     chosen = config.get("base_url")
     if isinstance(chosen, str) and chosen:
-        url = fill_text(chosen, {**config, **_path_key(scheme, credential)}, field="base_url")
-        return Base(url.rstrip("/"), named_only=not own_base_url(manifest))
+        url = fill_text(chosen, values, field="base_url")
+        return Base(url.rstrip("/"), named_only=not own_base_url(manifest), values=values)
     if manifest.base_url is None:
         raise Failure(ErrorKind.INVALID, "the base URL is missing", field="base_url")
-    values = {**config, **_path_key(scheme, credential)}
-    return Base(fill_text(manifest.base_url, values, field="base_url").rstrip("/"))
+    url = fill_text(manifest.base_url, values, field="base_url")
+    return Base(url.rstrip("/"), values=values)
 
 
 def _path_key(scheme: Auth, credential: Credential) -> dict[str, JsonValue]:
@@ -166,7 +180,8 @@ def finish(
     """Encode a draft and sign it in. Raises Failure(INVALID)."""
     if draft.base_url is not None:
         # Another host of the vendor's; a base that was redirected elsewhere keeps everything there.
-        root = draft.base_url.rstrip("/") if not base.named_only else base.url
+        elsewhere = fill_text(draft.base_url, base.values, field="base_url")
+        root = base.url if base.named_only else elsewhere.rstrip("/")
     else:
         root = base.url
     address = _address(draft.path, root, manifest.base_url, signed_in=signed_in)
