@@ -44,6 +44,8 @@ async def test_schemathesis_finds_nothing(gateway: Running, tmp_path: Path) -> N
         "coverage,fuzzing,stateful",
         "--checks",
         "all",
+        "--exclude-path-regex",
+        "^/api/work/",  # answered by other services, which are not here
         "--exclude-checks",
         NOT_CHECKED,
         "--max-examples",

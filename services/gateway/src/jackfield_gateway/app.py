@@ -43,6 +43,7 @@ from jackfield_gateway.service.outcomes import Outcomes
 from jackfield_gateway.service.retention import RetentionJob
 from jackfield_gateway.service.routes import Routes
 from jackfield_gateway.service.sign_in import SignIns
+from jackfield_gateway.service.work import Works
 from jackfield_gateway.settings import GatewaySettings
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,7 @@ def build_services(
         api_keys=keys,
         certification=Certification(store, models.levels),
         outcomes=outcomes,
+        works=Works(store, platform.publisher, questions),
         edge_stats=edge.stats,
     )
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from jackfield_gateway.endpoints.access import Called, Reader, Writer
 from jackfield_gateway.endpoints.documents import ABSENT, CONFLICT, PENDING
-from jackfield_gateway.endpoints.parameters import Id, Slug
+from jackfield_gateway.endpoints.parameters import Id, IdempotencyKey, Slug
 from jackfield_gateway.models.action import ActionCall, ActionResult
 from jackfield_gateway.service.actions import MAX_WAIT
 
@@ -16,29 +16,6 @@ Wait = Annotated[
     float,
     Query(ge=0, le=MAX_WAIT, description="Seconds to wait for the result; 0 does not wait."),
 ]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="The same key with the same request returns the first result, for 24 hours, and"
-        " calls the vendor once.",
-    ),
-]
-
-
-@router.post("/marketplace/installed/{integration_id}/test", responses=ABSENT | CONFLICT | PENDING)
-async def test_connection(
-    actor: Writer,
-    called: Called,
-    integration_id: Id,
-    response: Response,
-    wait: Wait = 30,  # noqa: PT028
-) -> ActionResult:
-    """Test the connection to the vendor."""
-    result = await called.actions.call(actor, integration_id, None, {}, wait=wait)
-    return _told(result, response)
 
 
 @router.post(

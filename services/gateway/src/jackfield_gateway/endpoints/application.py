@@ -15,6 +15,7 @@ from jackfield_gateway.endpoints import (
     page,
     problems,
     routes,
+    work,
 )
 from jackfield_gateway.endpoints.documents import describe, operation_id
 from jackfield_gateway.endpoints.frame import Frame
@@ -29,6 +30,7 @@ _ROUTERS: Final = (
     actions.router,
     routes.router,
     events.router,
+    work.router,
     certification.router,
     api_keys.router,
     page.router,

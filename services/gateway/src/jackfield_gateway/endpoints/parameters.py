@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 
 _ID: Final = r"^[A-Za-z0-9][A-Za-z0-9-]{0,199}$"
 
@@ -20,5 +20,16 @@ Cursor = Annotated[
         max_length=2_000,
         pattern=r"^[A-Za-z0-9_-]+$",
         description="`next_cursor` of the page before; absent for the first page.",
+    ),
+]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key with the same request returns the first result, for 24 hours, and"
+        " has its effect once.",
     ),
 ]

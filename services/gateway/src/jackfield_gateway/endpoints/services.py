@@ -17,6 +17,7 @@ from jackfield_gateway.service.connections import Connections
 from jackfield_gateway.service.installations import Installations
 from jackfield_gateway.service.outcomes import Outcomes
 from jackfield_gateway.service.routes import Routes
+from jackfield_gateway.service.work import Works
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Services:
     api_keys: ApiKeys
     certification: Certification
     outcomes: Outcomes
+    works: Works
     edge_stats: Callable[[], EdgeStats]
 
 
