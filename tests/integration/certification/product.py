@@ -7,6 +7,7 @@ with a product; the tests of the running services use the real one.
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class Product:
         self.manifest = manifest
         self.broken = broken
         self.away = False
+        self.slow = 0.0
+        self.calls: Counter[str] = Counter()
         self.installed: dict[str, _Installed] = {}
         self.api_key_file = directory / "api-key"
         self.api_key_file.write_text(API_KEY)
@@ -92,6 +95,7 @@ class Product:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.away:
             return _problem(503, "away")
+        await asyncio.sleep(self.slow)
         open_door = "accepts any key" in self.broken
         if request.headers.get("Authorization") != f"Bearer {API_KEY}" and not open_door:
             return _problem(401, "no key")
@@ -144,6 +148,7 @@ class Product:
             return _problem(409, "no credential yet")
         if self.manifest.action(action) is None:
             return _problem(404, "no such action")
+        self.calls[action] += 1
         key = request.headers["Idempotency-Key"]
         if key in self._by_key and "forgets idempotency keys" not in self.broken:
             return web.json_response(self.results[self._by_key[key]])

@@ -1,6 +1,10 @@
-"""`python -m jackfield_certification`: the service."""
+"""`python -m jackfield_certification`: the service; with `emulate …`, a vendor on this machine."""
 
-from jackfield_certification.app import main
+import sys
+
+from jackfield_certification import app, emulate
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["emulate"]:
+        sys.exit(emulate.main(sys.argv[2:]))
+    app.main()

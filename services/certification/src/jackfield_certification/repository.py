@@ -194,6 +194,11 @@ class Repository:
         """Note that a twin is gone."""
         await self._pool.execute("DELETE FROM twin WHERE name = $1", name)
 
+    async def twins_of(self, run_id: str) -> frozenset[str]:
+        """The twins of a run that are not known to be gone."""
+        rows = await self._pool.fetch("SELECT name FROM twin WHERE run_id = $1", run_id)
+        return frozenset(row["name"] for row in rows)
+
     async def stray_twins(self) -> frozenset[str]:
         """Twins of runs that nobody works on."""
         rows = await self._pool.fetch(

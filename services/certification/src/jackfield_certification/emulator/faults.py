@@ -58,6 +58,23 @@ class Drift:
     """Answers with the types of the JSON body changed, as after an incompatible release."""
 
 
+def drifted(body: JsonValue) -> JsonValue:
+    """The same document with every scalar's type changed."""
+    match body:
+        case dict():
+            return {name: drifted(value) for name, value in body.items()}
+        case list():
+            return [drifted(value) for value in body]
+        case bool():
+            return "yes" if body else "no"
+        case str():
+            return {"value": body}
+        case None:
+            return None
+        case _:
+            return {"amount": body}
+
+
 Fault = Status | Latency | Stall | HalfBody | Reset | ExpiredToken | Drift
 
 

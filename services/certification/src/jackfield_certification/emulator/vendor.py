@@ -24,6 +24,7 @@ from jackfield_certification.emulator.faults import (
     Reset,
     Stall,
     Status,
+    drifted,
 )
 from jackfield_certification.emulator.limits import Limits
 from jackfield_certification.emulator.matching import ArrivedRequest
@@ -205,7 +206,7 @@ class VendorEmulator:
             action = self.manifest.action(match.action)
             assert action is not None
             body = example_of(action.output)
-            return _json(200, _drifted(body) if drift else body, headers)
+            return _json(200, drifted(body) if drift else body, headers)
         assert match.recording is not None
         response = match.step.response
         headers |= {
@@ -218,7 +219,7 @@ class VendorEmulator:
             text = self._redirected(response.body, match.recording)
             return web.Response(status=response.status, body=text.encode(), headers=headers)
         body = self.as_answered(response.body, match.recording)
-        return _json(response.status, _drifted(body) if drift else body, headers)
+        return _json(response.status, drifted(body) if drift else body, headers)
 
     def _refuse(self, status: Status) -> web.Response:
         headers = self.limits.headers()
@@ -296,20 +297,3 @@ def _abort(request: web.BaseRequest) -> None:
 def _connection(request: web.BaseRequest) -> str:
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     return str(peer)
-
-
-def _drifted(body: JsonValue) -> JsonValue:
-    """The same document with every scalar's type changed."""
-    match body:
-        case dict():
-            return {name: _drifted(value) for name, value in body.items()}
-        case list():
-            return [_drifted(value) for value in body]
-        case bool():
-            return "yes" if body else "no"
-        case str():
-            return {"value": body}
-        case None:
-            return None
-        case _:
-            return {"amount": body}

@@ -181,6 +181,8 @@ class Runs:
             async def keep(position: int, check: Check) -> None:
                 await self._repository.add_finding(run.run_id, position, check)
 
+            if run.attempt > 1:
+                await self._sweep_after_crash(run, front_door)
             examiner = Examiner(
                 Trial(manifest, vendor, front_door, twins), settings.check_seconds, keep
             )
@@ -189,6 +191,13 @@ class Runs:
                 await examiner.examine(planned, known)
             finally:
                 await _to_the_end(twins.remove_all())
+
+    async def _sweep_after_crash(self, run: Run, front_door: FrontDoor) -> None:
+        names = await self._repository.twins_of(run.run_id)
+        try:
+            await sweep(front_door, names, _TwinLog(self._repository, run.run_id))
+        except (FrontDoorAway, FrontDoorRefused) as error:
+            log.warning("twins_not_swept", twins=len(names), error=str(error))
 
     async def _report(
         self, run: Run, manifest: Manifest | None, planned: list[PlannedCheck], cut_off: str

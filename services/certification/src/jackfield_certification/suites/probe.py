@@ -10,7 +10,7 @@ from jackfield_certification.emulator.recording import read_recording
 from jackfield_certification.front_door import ActionResult
 from jackfield_certification.suites.plan import Trial
 from jackfield_certification.twin import Twin, sign_ins
-from jackfield_common.connector.auth import Auth, OAuth2
+from jackfield_common.connector.auth import Auth, NoAuth, OAuth2, SecretUrl
 from jackfield_common.connector.manifest import ActionManifest, Manifest
 from jackfield_common.connector.repeat import Repeat
 
@@ -88,8 +88,23 @@ def _probe(manifest: Manifest, name: str) -> Probe | None:
     for recording in known:
         if recording.succeeds:
             auth = next(auth for auth in manifest.auth if auth.kind == recording.auth)
+            if isinstance(auth, NoAuth):
+                auth = _with_secret(manifest, action) or auth
             return Probe(action, auth, recording.input, recording.config, recording)
     return None
+
+
+def _with_secret(manifest: Manifest, action: ActionManifest) -> Auth | None:
+    """A way to sign in beside "none" at the same address: with a secret more can be seen."""
+    return next(
+        (
+            auth
+            for auth in manifest.auth
+            if not isinstance(auth, NoAuth | SecretUrl | OAuth2)
+            and (not action.auth or auth.kind in action.auth)
+        ),
+        None,
+    )
 
 
 def _declared(manifest: Manifest) -> Probe:

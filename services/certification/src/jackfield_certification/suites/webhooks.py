@@ -165,7 +165,7 @@ async def _every_event_sampled(trial: Trial) -> str:
 
 def _covers(declared: str, seen: str) -> bool:
     parent = declared.removesuffix(".*")
-    return seen == parent or seen.startswith(parent + ".")
+    return declared == "*" or seen == parent or seen.startswith(parent + ".")
 
 
 async def _route(box: Mailbox, probe: Probe, target: JsonObject) -> str:
