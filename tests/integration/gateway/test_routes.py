@@ -161,3 +161,19 @@ async def test_routes_are_paged(gateway: Running) -> None:
             break
     assert [one for one in found if one in mine] == mine
     assert len(found) == len(set(found))
+
+
+async def test_a_change_is_on_the_bus_when_it_is_answered(gateway: Running) -> None:
+    key = await gateway.ready_chat()
+    for _ in range(5):
+        answer = await gateway.http.post("/api/routes", json=draft(key))
+        route = answer.json()["subscription_id"]
+        where = f"/api/routes/{route}"
+        assert [one.version for one in await states(gateway, route)] == [1]
+        await gateway.http.patch(where, json={"name": "Changed"})
+        assert [one.version for one in await states(gateway, route)][-1] == 2
+        await gateway.http.put(where, json=draft(key))
+        assert [one.version for one in await states(gateway, route)][-1] == 3
+        await gateway.http.delete(where)
+        records = await gateway.records(SUBSCRIPTION)
+        assert [value for k, value in records if k == route.encode()][-1] is None

@@ -15,6 +15,7 @@ from jackfield_common.events.credential import JwksState, RevocationState
 from jackfield_common.events.health import HealthState
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.events.manifest import ManifestState
+from jackfield_common.events.subscription import SubscriptionState
 from jackfield_common.kafka import Kafka
 from jackfield_common.lanes import Lanes
 from jackfield_common.questions import Questions
@@ -57,6 +58,7 @@ class ReadModels:
     def __init__(self, kafka: Kafka, revocations: Revocations) -> None:
         self.manifests = ReadModel(kafka, ManifestState)
         self.integrations = ReadModel(kafka, IntegrationState)
+        self.subscriptions = ReadModel(kafka, SubscriptionState)
         self.health = ReadModel(kafka, HealthState)
         self.levels = ReadModel(kafka, LevelState)
         self.jwks = ReadModel(kafka, JwksState)
@@ -68,6 +70,7 @@ class ReadModels:
         return (
             self.manifests,
             self.integrations,
+            self.subscriptions,
             self.health,
             self.levels,
             self.jwks,
@@ -108,7 +111,7 @@ def build_services(
         ),
         connections=connections,
         actions=Actions(store, catalogue, platform.publisher, questions),
-        routes=Routes(store, catalogue),
+        routes=Routes(store, catalogue, models.subscriptions),
         api_keys=keys,
         certification=Certification(store, models.levels),
         outcomes=outcomes,

@@ -5,10 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-import structlog
 from pydantic import SecretStr
 
-from jackfield_common.errors import StaleRead
 from jackfield_common.events.credential import ConnectionRequested
 from jackfield_common.events.health import Health, HealthState
 from jackfield_common.events.integration import IntegrationState, SealedSecret
@@ -39,11 +37,8 @@ from jackfield_gateway.service.cursor import read_time_cursor, time_cursor
 from jackfield_gateway.service.installed import InstalledView
 from jackfield_gateway.service.ports import View
 from jackfield_gateway.service.sign_in import Given, SignIns
+from jackfield_gateway.service.visibility import become_visible
 
-log = structlog.get_logger(__name__)
-
-VISIBLE_WITHIN: Final = 2.0
-"""Seconds that a change is waited for until this process's own webhook listener knows it."""
 LIVE_SECRETS: Final = 2
 """Of each webhook secret: the current one, and the previous one during a rotation."""
 
@@ -115,7 +110,7 @@ class Installations:
                     actor, "integration.install", _resource(one), {"template": wanted.template_name}
                 )
             )
-        await self._become_visible(one)
+        await become_visible(self._integrations, one.integration_id, one.version)
         return self._view.of(one)
 
     async def configure(self, actor: Actor, wanted: ConfigureRequest) -> InstalledIntegration:
@@ -154,7 +149,7 @@ class Installations:
                 "enabled": after.enabled,
             }
             await tx.publish(allowed(actor, "integration.configure", _resource(after), detail))
-        await self._become_visible(after)
+        await become_visible(self._integrations, after.integration_id, after.version)
         return self._view.of(after)
 
     async def uninstall(self, actor: Actor, integration_id: str, *, disable_routes: bool) -> None:
@@ -305,13 +300,6 @@ class Installations:
                 "credential_message": "",
             }
         )
-
-    async def _become_visible(self, one: Integration) -> None:
-        # So that a webhook or an action right after the answer finds what the answer spoke of.
-        try:
-            await self._integrations.wait_for(one.integration_id, one.version, VISIBLE_WITHIN)
-        except StaleRead:
-            log.warning("integration_not_yet_visible", integration_id=one.integration_id)
 
 
 def _newest(secrets: tuple[SealedSecret, ...], live: int) -> tuple[SealedSecret, ...]:

@@ -2,6 +2,7 @@
 
 from jackfield_common.connector.manifest import ActionManifest
 from jackfield_common.events.message import now
+from jackfield_common.events.subscription import SubscriptionState
 from jackfield_common.expressions import Condition, ExpressionError, Transformation
 from jackfield_common.ids import IntegrationId, SubscriptionId, new_id
 from jackfield_common.topics import SUBSCRIPTION
@@ -13,14 +14,22 @@ from jackfield_gateway.service.audit import allowed
 from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.cursor import read_time_cursor, time_cursor
 from jackfield_gateway.service.json_schema import check, without_required
+from jackfield_gateway.service.ports import View
+from jackfield_gateway.service.visibility import become_invisible, become_visible
 
 
 class Routes:
-    """The routes of every tenant."""
+    """The routes of every tenant.
 
-    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+    A change is answered when it stands on the bus: what is sent in after the answer finds it there.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, subscriptions: View[SubscriptionState]
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._subscriptions = subscriptions
 
     async def create(self, actor: Actor, draft: RouteDraft) -> Route:
         """Keep a route. Raises Invalid naming each wrong field, NotReady."""
@@ -46,17 +55,16 @@ class Routes:
             await tx.routes.add(one)
             await tx.publish(one.state())
             await tx.publish(allowed(actor, "route.create", _resource(one), {"name": one.name}))
+        await become_visible(self._subscriptions, one.subscription_id, one.version)
         return one
 
     async def replace(self, actor: Actor, subscription_id: str, draft: RouteDraft) -> Route:
         """Put a route in the place of another. Raises Absent, Invalid, NotReady."""
-        async with self._store.transaction() as tx:
-            return await self._update(tx, actor, subscription_id, draft)
+        return await self._changed(actor, subscription_id, draft)
 
     async def change(self, actor: Actor, subscription_id: str, change: RouteChange) -> Route:
         """Change what is given of a route. Raises Absent, Invalid, NotReady."""
-        async with self._store.transaction() as tx:
-            return await self._update(tx, actor, subscription_id, change)
+        return await self._changed(actor, subscription_id, change)
 
     async def delete(self, actor: Actor, subscription_id: str) -> None:
         """Remove a route. Raises Absent, NotReady."""
@@ -67,6 +75,7 @@ class Routes:
             await tx.routes.remove(one.subscription_id)
             await tx.retract(SUBSCRIPTION, one.subscription_id, one.version + 1)
             await tx.publish(allowed(actor, "route.delete", _resource(one)))
+        await become_invisible(self._subscriptions, one.subscription_id, one.version + 1)
 
     async def get(self, actor: Actor, subscription_id: str) -> Route:
         """One route. Raises Absent, NotReady."""
@@ -88,6 +97,14 @@ class Routes:
             if len(found) > limit
             else None,
         )
+
+    async def _changed(
+        self, actor: Actor, subscription_id: str, change: RouteDraft | RouteChange
+    ) -> Route:
+        async with self._store.transaction() as tx:
+            one = await self._update(tx, actor, subscription_id, change)
+        await become_visible(self._subscriptions, one.subscription_id, one.version)
+        return one
 
     async def _update(
         self, tx: Transaction, actor: Actor, subscription_id: str, change: RouteDraft | RouteChange
