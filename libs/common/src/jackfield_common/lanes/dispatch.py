@@ -219,7 +219,8 @@ class Dispatcher:
             if not runner.cut:
                 raise
             assert runner.task is not None
-            runner.task.uncancel()
+            if runner.task.uncancel():
+                raise  # the task as a whole is to end as well
             problem = (
                 Fenced("the partition moved while this ran")
                 if runner.cut == "lost"

@@ -135,13 +135,15 @@ class Limits:
     drain: float = 5.0
     """How long a rebalance waits for running handlers; what takes longer is cancelled if it moves."""
     commit_interval: float = 0.25
+    watch_interval: float = 1.0
+    """How often a worker looks for what was changed from outside: pauses, retries, replays."""
 
     def __post_init__(self) -> None:
         positive = (
             self.in_flight, self.in_flight_per_key, self.records, self.bytes, self.lane_records,
             self.lane_bytes, self.key_records, self.key_bytes, self.fetch_bytes,
             self.partition_fetch_bytes, self.session_timeout, self.heartbeat, self.margin,
-            self.drain, self.commit_interval,
+            self.drain, self.commit_interval, self.watch_interval,
         )  # fmt: skip
         if min(positive) <= 0:
             raise ValueError("every limit is a positive number")

@@ -28,6 +28,7 @@ from jackfield_common.lanes.outcome import Outcomes
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.lanes.policy import Limits, Policy
 from jackfield_common.lanes.scheduler import Scheduler
+from jackfield_common.lanes.stores import Stores
 from jackfield_common.lanes.work import Effect, still_owned
 from jackfield_common.tasks import Tasks
 from jackfield_common.topics import Topic
@@ -35,8 +36,6 @@ from jackfield_common.topics import Topic
 log = structlog.get_logger(__name__)
 
 _TICK_SECONDS: Final = 0.05
-_WATCH_SECONDS: Final = 1.0
-_STORE_SECONDS: Final = 0.25
 
 
 class Lanes:
@@ -71,13 +70,13 @@ class Lanes:
         clock = clock or SystemClock()
         self._name = name
         self._clock = clock
-        self._pool = pool
         self._limits = limits
         self._drain = kafka.settings.drain_seconds
         self._gate = Gate(pool, name)
         self._hold = Hold(limits)
         self._scheduler = Scheduler(clock, limits.in_flight_per_key)
         self._ledger = Ledger(pool, name, kafka.instance)
+        self._stores = Stores(pool, self._ledger, self._gate)
         self._journal = Journal(pool, self._ledger, self._gate, name)
         self._loader = Loader(self._ledger, self._journal, self._gate, self._hold, clock)
         self._member = Membership(limits)
@@ -175,17 +174,7 @@ class Lanes:
 
     async def store(self, partition: Partition, effect: Effect) -> None:
         """Runs an effect in a fenced transaction, as often as it takes."""
-        while True:
-            try:
-                async with self._pool.acquire() as connection, connection.transaction():
-                    await self.fence(connection, partition)
-                    await effect(connection)
-            except AWAY as error:
-                self._gate.doubt(error)
-                await self._gate.wait()
-                await asyncio.sleep(_STORE_SECONDS)
-            else:
-                return
+        await self._stores.store(partition, effect)
 
     # Loops
 
@@ -226,7 +215,7 @@ class Lanes:
             except AWAY as error:
                 self._gate.doubt(error)
                 await self._gate.wait()
-            await asyncio.sleep(_WATCH_SECONDS)
+            await asyncio.sleep(self._limits.watch_interval)
 
     async def _follow(self, paused: set[tuple[str, str]]) -> None:
         self._hold.paused = paused
