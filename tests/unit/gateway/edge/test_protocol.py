@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import uvloop
 
 from jackfield_gateway.edge.answers import Answers
 from jackfield_gateway.edge.exchange import Exchange
@@ -107,6 +108,21 @@ async def test_a_connection_serves_many_requests() -> None:
             assert (answer.status, answer.body) == (200, b"%d" % number)
         assert running.listener.statistics.received == 3
         assert running.listener.statistics.answered == 3
+
+
+def test_it_runs_on_the_loop_that_services_run_on() -> None:
+    async def serve() -> None:
+        async with serving(max_pipelined=2) as running:
+            client = await running.connect()
+            await client.send(b"".join(request("/", b"%d" % number) for number in range(5)))
+            assert [(await client.answer()).body for _ in range(5)] == [
+                b"0", b"1", b"2", b"3", b"4"
+            ]  # fmt: skip
+            await client.send(b"GARBAGE\r\n\r\n")
+            assert (await client.answer()).status == 400
+            assert await client.is_closed()
+
+    uvloop.run(serve())
 
 
 async def test_a_request_in_many_pieces_is_the_same_request() -> None:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, cast, cast
 
 import httptools
 import structlog
