@@ -78,6 +78,17 @@ async def test_a_spent_budget_refills_by_the_vendor_s_own_clock(hands: Hands) ->
     await budget.admit()
 
 
+async def test_the_last_call_of_a_budget_is_given_once(hands: Hands) -> None:
+    budget = Limiter(
+        (HeaderBudget(remaining="X-Left", resets_at="X-Reset", relative=True),), hands, hands.sleep
+    )
+    budget.learn(budget_answer(1, 100))
+    await budget.admit()
+    with pytest.raises(Failure) as held:
+        await budget.admit()
+    assert held.value.kind is ErrorKind.RATE_LIMITED
+
+
 async def test_what_is_under_way_counts_against_the_budget(hands: Hands) -> None:
     budget = Limiter(
         (HeaderBudget(remaining="X-Left", resets_at="X-Reset", relative=True),), hands, hands.sleep
@@ -174,6 +185,18 @@ def test_a_failed_probe_doubles_the_pause() -> None:
     with pytest.raises(Failure):
         breaker.admit()
     hands.now += OPEN_SECONDS
+    breaker.admit()
+
+
+def test_calls_under_way_when_it_opens_do_not_lengthen_the_pause() -> None:
+    hands = Hands()
+    breaker = Breaker(hands)
+    for _ in range(FAILURES_TO_OPEN + 8):
+        breaker.admit()
+    for _ in range(FAILURES_TO_OPEN + 8):
+        breaker.record(ErrorKind.UNAVAILABLE)
+    hands.now += OPEN_SECONDS
+    assert not breaker.is_open
     breaker.admit()
 
 

@@ -103,8 +103,8 @@ class ErrorMap:
                 return float(value)
         if kind is ErrorKind.RATE_LIMITED:
             for budget in self._budgets:
-                if (seconds := refill_seconds(budget, answer)) is not None:
-                    return seconds
+                if is_spent(budget, answer):
+                    return refill_seconds(budget, answer)
         return None
 
 
@@ -141,18 +141,23 @@ def _by_status(status: int) -> ErrorKind:
 
 
 def refill_seconds(budget: HeaderBudget, answer: Answer) -> float | None:
-    """In how many seconds a spent budget refills, by the answer's own clock; None when not spent."""
-    remaining = answer.headers.get(budget.remaining.lower())
+    """In how many seconds a budget refills, by the answer's own clock; None where it does not say."""
     resets_at = answer.headers.get(budget.resets_at.lower())
-    if remaining is None or resets_at is None:
+    if resets_at is None:
         return None
     try:
-        if float(remaining) > 0:
-            return None
         at = float(resets_at)
     except ValueError:
         return None
     return max(at if budget.relative else at - _vendor_now(answer), 0.0)
+
+
+def is_spent(budget: HeaderBudget, answer: Answer) -> bool:
+    """Whether the answer says that nothing is left of a budget."""
+    try:
+        return float(answer.headers.get(budget.remaining.lower(), "")) <= 0
+    except ValueError:
+        return False
 
 
 def _seconds(value: str, answer: Answer) -> float | None:

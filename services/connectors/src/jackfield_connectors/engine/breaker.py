@@ -47,12 +47,13 @@ class Breaker:
 
     def record(self, kind: ErrorKind | None) -> None:
         """What became of an admitted call: None for success."""
-        self._probing = False
+        probing, self._probing = self._probing, False
         if kind not in COUNTED:
             self._failures, self._open_for = 0, OPEN_SECONDS
             return
         self._failures += 1
-        if self._failures >= FAILURES_TO_OPEN:
+        # Calls that were under way when it opened say nothing new: only a probe makes it last longer.
+        if self._failures == FAILURES_TO_OPEN or probing:
             self._open_until = self._clock() + self._open_for
             self._open_for = min(self._open_for * 2, MAX_OPEN_SECONDS)
 
