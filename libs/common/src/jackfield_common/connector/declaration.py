@@ -59,7 +59,7 @@ class Action(BaseModel, Generic[In, Out]):
         known = self.input.model_fields
         for call in self.calls():
             for field in _named(call):
-                if field not in known:
+                if field not in known and field not in call.constants:
                     raise ValueError(
                         f"{self.name}: the call uses {field!r}, {self.input.__name__} has no such field"
                     )
@@ -106,7 +106,7 @@ def _named(call: HttpCall) -> Iterator[str]:
     yield from _PLACEHOLDER.findall(call.path)
     yield from call.query
     yield from call.headers
-    yield from call.rename.keys() - call.constants.keys()
+    yield from call.rename
     if call.body_field:
         yield call.body_field
     yield from _in_template(call.body)
