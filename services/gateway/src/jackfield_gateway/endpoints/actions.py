@@ -18,6 +18,19 @@ Wait = Annotated[
 ]
 
 
+@router.post("/marketplace/installed/{integration_id}/test", responses=ABSENT | CONFLICT | PENDING)
+async def test_connection(
+    actor: Writer,
+    called: Called,
+    integration_id: Id,
+    response: Response,
+    wait: Wait = 30,  # noqa: PT028
+) -> ActionResult:
+    """Test the connection to the vendor."""
+    result = await called.actions.call(actor, integration_id, None, {}, wait=wait)
+    return _told(result, response)
+
+
 @router.post(
     "/marketplace/installed/{integration_id}/actions/{action}",
     responses=ABSENT | CONFLICT | PENDING,
