@@ -110,6 +110,10 @@ class Api:
         answer = self._send("POST", path, body or {}, query, headers, wait_seconds)
         return _parsed(answer, model)
 
+    def tell(self, path: str, body: Mapping[str, JsonValue]) -> None:
+        """Do something that has no answer but that it was done."""
+        self._send("POST", path, body)
+
     def delete(self, path: str, query: Query | None = None) -> None:
         """Remove something."""
         self._send("DELETE", path, query=query)

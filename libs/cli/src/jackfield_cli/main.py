@@ -9,6 +9,7 @@ from jackfield_cli.api import ApiRefusedError, ApiUnreachableError
 from jackfield_cli.commands import (
     call,
     certify,
+    dead,
     demo,
     doctor,
     down,
@@ -17,6 +18,7 @@ from jackfield_cli.commands import (
     install,
     logs,
     marketplace,
+    parked,
     routes,
     status,
     up,
@@ -60,7 +62,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LOCAL = (up, down, status, logs, env, doctor)
-REMOTE = (demo, marketplace, install, call, routes, events, certify)
+REMOTE = (demo, marketplace, install, call, routes, events, parked, dead, certify)
 for each in (*LOCAL, *REMOTE):
     each.register(app)
 
