@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from faststream.kafka import KafkaBroker
@@ -53,10 +53,13 @@ class Running:
         """A publisher."""
         return self.platform.publisher
 
+    async def secrets(self) -> SecretHash:
+        """What secrets are hashed with."""
+        return await SecretHash.load(self.platform.keys, HashKeys(self.pool))
+
     async def registry(self) -> ClientRegistry:
         """What makes clients."""
-        secrets = await SecretHash.load(self.platform.keys, HashKeys(self.pool))
-        return ClientRegistry(self.platform.outbox, Clients(self.pool), secrets)
+        return ClientRegistry(self.platform.outbox, Clients(self.pool), await self.secrets())
 
     async def client(
         self,
@@ -117,6 +120,7 @@ async def running(
             await make_kafka(settings, owner).create_topics()
         publisher = await stack.enter_async_context(publisher_of(kafka))
         pool = await stack.enter_async_context(pool_of(settings, Service.OAUTH.value, *MIGRATIONS))
+        options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap_servers}
         platform = Platform(
             settings=settings,
             service=Service.OAUTH,
@@ -126,7 +130,7 @@ async def running(
             keys=Keys.load(settings.keys_dir, Service.OAUTH),
             database=pool,
             relay=Outbox(pool, kafka),
-            broker=KafkaBroker(**{"bootstrap_servers": settings.kafka_bootstrap_servers}),
+            broker=KafkaBroker(**options),
         )
         stack.push_async_callback(platform.tasks.stop)
         platform.tasks.start("outbox", platform.outbox.run)

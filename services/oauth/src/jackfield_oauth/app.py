@@ -1,6 +1,7 @@
 """The composition root: settings → resources → routes and consumers. Nothing else builds objects."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,21 +16,32 @@ from jackfield_common.connector.manifest import Manifest
 from jackfield_common.egress import Egress
 from jackfield_common.errors import StaleRead
 from jackfield_common.events import ManifestState
+from jackfield_common.ids import DEFAULT_TENANT
 from jackfield_common.lanes import Lanes
 from jackfield_common.shell import Platform
 from jackfield_common.state import ReadModel
 from jackfield_common.topics import CONNECTION_REQUESTED, OAUTH_DEAD, REFRESH_REQUESTED, Service
 from jackfield_oauth import subscribers
+from jackfield_oauth.endpoints import people as people_pages
 from jackfield_oauth.endpoints import problems, protocol, vendor
+from jackfield_oauth.endpoints.browser import Browser
 from jackfield_oauth.endpoints.listener import bind, listening
+from jackfield_oauth.models import Role
 from jackfield_oauth.repository.clients import Clients
 from jackfield_oauth.repository.credentials import Credentials
+from jackfield_oauth.repository.grants import Grants
 from jackfield_oauth.repository.keys import HashKeys, SigningKeys
+from jackfield_oauth.repository.people import People
 from jackfield_oauth.repository.revocations import Revocations
 from jackfield_oauth.repository.sign_ins import SignIns
 from jackfield_oauth.service.access_tokens import AccessTokens
 from jackfield_oauth.service.authorization import AuthorizationService
-from jackfield_oauth.service.clients import ClientRegistry
+from jackfield_oauth.service.clients import ClientRegistry, write_private
+from jackfield_oauth.service.consent import Consent
+from jackfield_oauth.service.effects import Effects
+from jackfield_oauth.service.passwords import Passwords
+from jackfield_oauth.service.people import Membership
+from jackfield_oauth.service.protocol.openid import IdTokens
 from jackfield_oauth.service.protocol.server import Rules
 from jackfield_oauth.service.revocations import HEARTBEAT_SECONDS, RevokedTokens
 from jackfield_oauth.service.secrets import SecretHash
@@ -79,6 +91,8 @@ def key_policy(settings: OauthSettings) -> Policy:
 @asynccontextmanager
 async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
     """Build the service on its platform, run it inside the block."""
+    # At the level debug Authlib writes tokens into its log.
+    logging.getLogger("authlib").setLevel(logging.INFO)
     settings, outbox, pool = platform.settings, platform.outbox, platform.pool
     bound = bind(settings.oauth_host, settings.oauth_port)
     secrets = await SecretHash.load(platform.keys, HashKeys(pool))
@@ -91,8 +105,23 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
         registry = ClientRegistry(outbox, clients, secrets)
         await registry.ensure_local(settings.oauth_client_file)
     tokens = AccessTokens(ring, settings.issuer, settings.access_token_seconds)
-    rules = Rules(tokens=tokens, secrets=secrets, audience=settings.audience)
-    service = AuthorizationService(rules, outbox, clients, revocations, revoked)
+    rules = Rules(
+        issuer=settings.issuer,
+        tokens=tokens,
+        id_tokens=IdTokens(ring, settings.issuer),
+        secrets=secrets,
+        audience=settings.audience,
+    )
+    people, grants = People(pool), Grants(pool)
+    effects = Effects(outbox, grants, revoked)
+    service = AuthorizationService(rules, outbox, clients, revocations, people, grants, effects)
+    consent = Consent(rules, outbox, grants, effects, service)
+    membership = Membership(settings.issuer, outbox, people, secrets, Passwords())
+    if settings.oauth_first_link_file is not None and not await people.any():
+        link = await membership.invite(
+            tenant=DEFAULT_TENANT, role=Role.OWNER, email=None, actor="bootstrap"
+        )
+        await asyncio.to_thread(write_private, settings.oauth_first_link_file, link + "\n")
     manifests = ReadModel(platform.kafka, ManifestState)
     providers = Providers(_Manifests(manifests))
     sign_ins, credentials = SignIns(pool), Credentials()
@@ -113,6 +142,7 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
         while True:
             while await revoked.forget_expired():
                 pass
+            await grants.forget_expired()
             await asyncio.sleep(_FORGET_SECONDS)
 
     async def maintain_keys() -> None:
@@ -134,7 +164,8 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
 
     app = FastAPI(title="Jackfield authorization server", docs_url=None, redoc_url=None)
     problems.install(app)
-    app.include_router(protocol.router(settings.issuer, service, ring))
+    app.include_router(protocol.router(settings.issuer, settings.signing_algorithm, service, ring))
+    app.include_router(people_pages.router(Browser(settings.issuer, secrets), membership, consent))
     app.include_router(vendor.router(settings.issuer, vendor_sign_in))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(exchange.close)

@@ -1,7 +1,7 @@
 """The oauth service's own types."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -11,6 +11,29 @@ from jackfield_common.ids import IntegrationId, TenantId
 
 ClientAuthMethod = Literal["client_secret_basic", "client_secret_post", "none"]
 """How a client proves who it is at the token endpoint (RFC 7591, 2)."""
+
+
+class IdentityScope(StrEnum):
+    """What of a person a client may learn (OpenID Connect Core 1.0, 5.4; 11)."""
+
+    OPENID = "openid"
+    PROFILE = "profile"
+    EMAIL = "email"
+    OFFLINE_ACCESS = "offline_access"
+
+
+class Role(StrEnum):
+    """What a person may do in their tenant, from most to least."""
+
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+    DEVELOPER = "developer"
+    VIEWER = "viewer"
+
+    @property
+    def administers(self) -> bool:
+        """Whether the scope `sudo` is open to it."""
+        return self in (Role.OWNER, Role.ADMINISTRATOR)
 
 
 class Scope(StrEnum):
@@ -122,6 +145,76 @@ class Revocation:
     jti: str
     tenant: TenantId
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user. `password_digest` is argon2id in PHC string format."""
+
+    user_id: str
+    tenant: TenantId
+    email: str
+    name: str
+    role: Role
+    password_digest: str = field(repr=False)
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Whoever holds its token may become a user; `email` is theirs, None where they choose it."""
+
+    token_digest: bytes
+    tenant: TenantId
+    email: str | None
+    role: Role
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person in a browser, and when they proved who they are."""
+
+    person: Person
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a person allowed a client once; codes and tokens hang on it."""
+
+    grant_id: str
+    client_id: str
+    user_id: str
+    tenant: TenantId
+    scopes: tuple[str, ...]
+    auth_time: datetime
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """An authorization code as it is kept (RFC 6749, 4.1.2; RFC 7636, 4.4), with method S256."""
+
+    code_digest: bytes
+    grant: Grant
+    redirect_uri: str
+    redirect_given: bool
+    challenge: str
+    nonce: str | None
+    expires_at: datetime
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedRefreshToken:
+    """A refresh token as it is kept. `successor_used` is whether the one after it was used."""
+
+    token_digest: bytes
+    grant: Grant
+    expires_at: datetime
+    used_at: datetime | None = None
+    successor_used: bool = False
 
 
 def scopes_of(text: str | None) -> tuple[str, ...]:

@@ -33,6 +33,9 @@ class OauthSettings(Settings):
     """JSON file `{client_id, client_secret}` of a client for local use. Absent, it is made at start with
     mode 0600; present, the client in it is made to exist."""
 
+    oauth_first_link_file: Path | None = None
+    """Where the link for the first administrator is written, with mode 0600, while there is no user."""
+
     @field_validator("issuer")
     @classmethod
     def _issuer_is_an_origin(cls, value: str) -> str:

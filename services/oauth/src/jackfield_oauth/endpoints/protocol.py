@@ -15,6 +15,7 @@ from jackfield_oauth.service.metadata import (
     JWKS_PATH,
     REVOKE_PATH,
     TOKEN_PATH,
+    USERINFO_PATH,
     metadata,
 )
 from jackfield_oauth.service.protocol.message import (
@@ -38,10 +39,10 @@ def _form(**fields: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
 
 
-def router(issuer: str, service: AuthorizationService, keys: KeyRing) -> APIRouter:
+def router(issuer: str, algorithm: str, service: AuthorizationService, keys: KeyRing) -> APIRouter:
     """The routes."""
     routes = APIRouter()
-    document = metadata(issuer)
+    document = metadata(issuer, algorithm)
 
     async def answer(request: Request, act: Callable[[Message], Awaitable[Reply]]) -> Response:
         try:
@@ -80,6 +81,13 @@ def router(issuer: str, service: AuthorizationService, keys: KeyRing) -> APIRout
     async def revoke(request: Request) -> Response:
         """Make a token no longer good (RFC 7009)."""
         return await answer(request, service.revoke)
+
+    @routes.get(USERINFO_PATH)
+    @routes.post(USERINFO_PATH, include_in_schema=False)
+    async def userinfo(request: Request) -> Response:
+        """Say who the person behind an access token is (OpenID Connect Core 1.0, 5.3)."""
+        async with asyncio.timeout(TIMEOUT):
+            return to_response(await service.userinfo(request.headers.get("authorization")))
 
     @routes.get(JWKS_PATH)
     async def jwks() -> Response:

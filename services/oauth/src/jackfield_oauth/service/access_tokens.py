@@ -1,7 +1,8 @@
 """Access tokens: JWTs after RFC 9068, made and read here alone."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from joserfc import jws, jwt
@@ -9,7 +10,7 @@ from joserfc.errors import JoseError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jackfield_common.ids import TenantId, new_id
-from jackfield_oauth.models import Client
+from jackfield_oauth.models import Client, Person
 from jackfield_oauth.service.signing_keys import KeyRing
 
 ALGORITHMS: Final = ["ES256", "Ed25519"]
@@ -31,16 +32,28 @@ class AccessToken(BaseModel):
     client_id: str
     scope: str = ""
     tenant: TenantId
+    auth_time: int | None = None
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """What a token is to say. `subject` is a user, or None when the client acts for itself."""
+    """What a token is to say. `person` is whom it acts for, None when the client acts for itself."""
 
     client: Client
     scope: str
-    subject: str | None
     audience: str
+    person: Person | None = None
+    auth_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A token just signed."""
+
+    token: str = field(repr=False)
+    jti: str
+    expires_at: datetime
 
 
 class AccessTokens:
@@ -51,23 +64,29 @@ class AccessTokens:
         self._issuer = issuer
         self.lifetime = lifetime
 
-    def make(self, issue: Issue) -> str:
+    def make(self, issue: Issue) -> Made:
         """Sign a token. Raises NotReady before a key is there."""
-        issued = int(time.time())
+        issued, jti = int(time.time()), new_id()
         signer = self._keys.signer()
+        person = issue.person
         claims: dict[str, Any] = {
             "iss": self._issuer,
-            "sub": issue.subject or issue.client.client_id,
+            "sub": issue.client.client_id if person is None else person.user_id,
             "aud": issue.audience,
             "exp": issued + self.lifetime,
             "iat": issued,
-            "jti": new_id(),
+            "jti": jti,
             "client_id": issue.client.client_id,
             "scope": issue.scope,
-            "tenant": issue.client.tenant,
+            "tenant": issue.client.tenant if person is None else person.tenant,
         }
+        if person is not None:
+            claims["roles"] = [person.role.value]
+        if issue.auth_time is not None:
+            claims["auth_time"] = int(issue.auth_time.timestamp())
         header = {"alg": signer.algorithm, "typ": TYPES[0], "kid": signer.kid}
-        return jwt.encode(header, claims, signer.key, algorithms=ALGORITHMS)
+        token = jwt.encode(header, claims, signer.key, algorithms=ALGORITHMS)
+        return Made(token, jti, datetime.fromtimestamp(issued + self.lifetime, UTC))
 
     def read(self, token: str) -> AccessToken | None:
         """The claims of a token that this issuer signed and that is not over; None for any other."""

@@ -17,11 +17,17 @@ from jackfield_common.ids import DEFAULT_TENANT, TenantId, new_id
 from jackfield_common.outbox import Outbox
 from jackfield_oauth.models import Client, Scope
 from jackfield_oauth.repository.clients import Clients
+from jackfield_oauth.service.protocol.redirects import problem_with
+from jackfield_oauth.service.protocol.server import SCOPES
 from jackfield_oauth.service.secrets import CLIENT_SECRET, SecretHash, new_secret
 
 log = structlog.get_logger(__name__)
 
 LOCAL_SCOPES: Final = tuple(scope for scope in Scope if scope is not Scope.SUDO)
+
+
+class InvalidClientDescription(JackfieldError):
+    """A client cannot be registered like this; the text says why."""
 
 
 class ClientFileError(JackfieldError):
@@ -60,19 +66,33 @@ class ClientRegistry:
         name: str,
         scopes: Sequence[str],
         actor: str,
+        redirect_uris: Sequence[str] = (),
+        public: bool = False,
         introspects: bool = False,
     ) -> NewClient:
-        """Make a confidential client for client credentials. Raises ValueError for an unknown scope."""
-        secret = new_secret(CLIENT_SECRET)
+        """Make a client: with redirect addresses for people, without for itself alone.
+
+        A public one has no secret. Raises InvalidClientDescription.
+        """
+        for scope in scopes:
+            if scope not in SCOPES:
+                raise InvalidClientDescription(f"unknown scope {scope}: use {' '.join(SCOPES)}")
+        for redirect_uri in redirect_uris:
+            if problem := problem_with(redirect_uri):
+                raise InvalidClientDescription(f"{redirect_uri}: {problem}")
+        if public and not redirect_uris:
+            raise InvalidClientDescription("a public client cannot act for itself: add a redirect")
+        secret = "" if public else new_secret(CLIENT_SECRET)
+        grants = ("authorization_code", "refresh_token") if redirect_uris else ()
         client = Client(
             client_id=new_id(),
             tenant=tenant,
             name=name,
-            auth_method="client_secret_basic",
-            secret_digest=self._secrets.digest(secret),
-            grant_types=("client_credentials",),
-            redirect_uris=(),
-            scopes=tuple(Scope(scope) for scope in scopes),
+            auth_method="none" if public else "client_secret_basic",
+            secret_digest=None if public else self._secrets.digest(secret),
+            grant_types=grants if public else (*grants, "client_credentials"),
+            redirect_uris=tuple(redirect_uris),
+            scopes=tuple(dict.fromkeys(scopes)),
             introspects=introspects,
         )
         await self._put(client, actor)
@@ -133,15 +153,20 @@ def _read(path: Path) -> _ClientFile:
 
 def _make(path: Path) -> _ClientFile:
     made = _ClientFile(client_id=new_id(), client_secret=new_secret(CLIENT_SECRET))
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(made.model_dump(), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_private(path, json.dumps(made.model_dump(), indent=2))
     except OSError as error:
         raise ClientFileError(f"{path}: {error.strerror} (JACKFIELD_OAUTH_CLIENT_FILE)") from None
     return made
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file that its owner alone may read, whole or not at all. Raises OSError."""
+    partial = path.with_name(path.name + ".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

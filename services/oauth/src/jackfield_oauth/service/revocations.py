@@ -33,10 +33,16 @@ class RevokedTokens:
     async def revoke(self, connection: Connection, token: AccessToken) -> None:
         """Revoke an access token; once more changes nothing."""
         expires_at = datetime.fromtimestamp(token.exp, UTC)
-        revocation = Revocation(jti=token.jti, tenant=token.tenant, expires_at=expires_at)
+        await self.keep(connection, Revocation(token.jti, token.tenant, expires_at))
+
+    async def keep(self, connection: Connection, revocation: Revocation) -> None:
+        """Keep and publish a revocation; once more changes nothing."""
         if await self._table.insert(connection, revocation):
             state = RevocationState(
-                tenant=token.tenant, version=1, jti=token.jti, expires_at=float(token.exp)
+                tenant=revocation.tenant,
+                version=1,
+                jti=revocation.jti,
+                expires_at=revocation.expires_at.timestamp(),
             )
             await self._outbox.put(connection, state)
 

@@ -4,6 +4,7 @@ Each has 256 random bits, so a fast keyed hash is right for it: there is nothing
 makes a stolen table useless by itself. Passwords of people are another matter (argon2id).
 """
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -41,6 +42,12 @@ class SecretHash:
     def digest(self, secret: str) -> bytes:
         """What is kept instead of the secret."""
         return hmac.digest(self._key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256)
+
+    def derived(self, purpose: str, secret: str, prefix: str) -> str:
+        """A secret that follows from another, for whoever holds the key alone: 256 bits as well."""
+        content = f"{purpose}\0{secret}".encode("utf-8", "surrogatepass")
+        made = hmac.digest(self._key, content, hashlib.sha256)
+        return prefix + base64.urlsafe_b64encode(made).rstrip(b"=").decode("ascii")
 
     def matches(self, secret: str, digest: bytes) -> bool:
         """Whether this secret was kept as `digest`; takes the same time either way."""

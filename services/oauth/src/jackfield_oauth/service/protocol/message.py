@@ -38,10 +38,11 @@ class Identification:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request to an endpoint that takes a form (RFC 6749, 3.2). `parameters` has each name once."""
+    """A request to an endpoint of the protocol. `parameters` has each name once (RFC 6749, 3.1, 3.2)."""
 
     uri: str
     parameters: Parameters
+    method: str = "POST"
     authorization: str | None = field(default=None, repr=False)
 
 

@@ -1,7 +1,7 @@
 """Authlib's authorization server, on facts read before and effects written after."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from authlib.oauth2 import OAuth2Request
@@ -12,106 +12,39 @@ from authlib.oauth2.rfc6749 import (
     OAuth2Error,
     TokenEndpoint,
 )
-from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
-from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
-from jackfield_oauth.models import Client, Scope, scope_text, scopes_of
-from jackfield_oauth.service.access_tokens import AccessToken, AccessTokens, Issue
-from jackfield_oauth.service.protocol.message import (
-    Identification,
-    Message,
-    Reply,
-    unauthenticated,
+from jackfield_oauth.models import Grant, IdentityScope, Person, Scope, scope_text, scopes_of
+from jackfield_oauth.service.access_tokens import AccessTokens, Issue
+from jackfield_oauth.service.protocol.facts import KeepGrantedToken
+from jackfield_oauth.service.protocol.grants import (
+    S256,
+    SECRET_METHODS,
+    CodeGrant,
+    CredentialsGrant,
+    RefreshGrant,
+    keep_refresh_token,
 )
+from jackfield_oauth.service.protocol.message import Reply, unauthenticated
+from jackfield_oauth.service.protocol.openid import IdTokens
+from jackfield_oauth.service.protocol.request import ProtocolRequest, RegisteredClient
 from jackfield_oauth.service.secrets import SecretHash
 
-SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
+SCOPES: Final = (*(one.value for one in IdentityScope), *(one.value for one in Scope))
+"""Every scope there is."""
 
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was read for one request. `token` is the access token that it is about, if it is one."""
-
-    client: Client | None
-    token: AccessToken | None = None
-    revoked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeAccessToken:
-    """Effect: this token is no longer good."""
-
-    token: AccessToken
-
-
-Effect = RevokeAccessToken
-
-
-class RegisteredClient(ClientMixin):
-    """A client, in Authlib's terms."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    def get_client_id(self) -> str:
-        """Its id."""
-        return self.client.client_id
-
-    def get_allowed_scope(self, scope: Collection[str] | str) -> str:
-        """What it gets when it asks for `scope`; asking for nothing, all of its own except `sudo`."""
-        if scope:
-            return scope if isinstance(scope, str) else scope_text(tuple(scope))
-        return scope_text([one for one in self.client.scopes if one != Scope.SUDO])
-
-    def check_grant_type(self, grant_type: str) -> bool:
-        """Whether it was registered for this grant."""
-        return grant_type in self.client.grant_types
-
-
-class ProtocolRequest(OAuth2Request):
-    """A message on its way through Authlib."""
-
-    def __init__(
-        self, message: Message, identification: Identification | None, facts: Facts
-    ) -> None:
-        super().__init__("POST", message.uri)  # pyright: ignore[reportUnknownMemberType]
-        self.payload = BasicOAuth2Payload(dict(message.parameters))
-        self.identification = identification
-        self.facts = facts
-        self.effects: list[Effect] = []
-
-    @property
-    def form(self) -> dict[str, str]:
-        """The parameters of the body."""
-        assert self.payload is not None
-        return self.payload.data
+_NOBODYS_DIGEST: Final = b"\0" * 32
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the server is made with, the same for every request."""
 
+    issuer: str
     tokens: AccessTokens
+    id_tokens: IdTokens
     secrets: SecretHash
     audience: str
-    scopes: tuple[str, ...] = tuple(Scope)
-
-
-class CredentialsGrant(ClientCredentialsGrant):
-    """Client credentials (RFC 6749, 4.4)."""
-
-    TOKEN_ENDPOINT_AUTH_METHODS = list(SECRET_METHODS)
-
-
-@dataclass
-class _NoClientSecret:
-    """Compared with when the client is unknown, so that it takes as long as a wrong secret."""
-
-    digest: bytes = field(default=b"\0" * 32)
-
-
-_NOBODY: Final = _NoClientSecret()
 
 
 def answer_of(error: OAuth2Error) -> tuple[int, Mapping[str, object] | str, dict[str, str]]:
@@ -127,17 +60,20 @@ class Server(AuthorizationServer):
     """An authorization server for one request: Authlib looks clients up without saying for whom."""
 
     def __init__(self, rules: Rules, request: ProtocolRequest) -> None:
-        super().__init__(scopes_supported=rules.scopes)
-        self._rules = rules
+        super().__init__(scopes_supported=SCOPES)
+        self.rules = rules
         self._request = request
         self.register_token_generator(
             "default",
             BearerTokenGenerator(
                 access_token_generator=self._make_access_token,
+                refresh_token_generator=self._make_refresh_token,
                 expires_generator=self._lifetime,
             ),
         )
         self.register_grant(CredentialsGrant)
+        self.register_grant(CodeGrant, [S256(required=True), rules.id_tokens])
+        self.register_grant(RefreshGrant)
 
     def answer_token_request(self) -> Reply:
         """Carry the request through its grant."""
@@ -147,6 +83,16 @@ class Server(AuthorizationServer):
         """Carry the request through an endpoint that is about a token."""
         self.register_endpoint(endpoint)  # pyright: ignore[reportUnknownMemberType]
         reply = cast(Any, self.create_endpoint_response(endpoint.ENDPOINT_NAME, self._request))  # pyright: ignore[reportUnknownMemberType]
+        return cast(Reply, reply)
+
+    def consent_grant(self, person: Person | None) -> CodeGrant:
+        """The grant that an authorization request asks for. Raises OAuth2Error."""
+        grant = self.get_consent_grant(self._request, person)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return cast(CodeGrant, grant)
+
+    def answer_authorization_request(self, grant: CodeGrant, person: Person | None) -> Reply:
+        """Give a code to the client, or, with nobody allowing it, say that it was denied."""
+        reply = self.create_authorization_response(self._request, person, grant)  # pyright: ignore[reportUnknownMemberType]
         return cast(Reply, reply)
 
     def query_client(self, client_id: str) -> Any:
@@ -163,8 +109,8 @@ class Server(AuthorizationServer):
             raise unauthenticated()
         if identification.method in SECRET_METHODS:
             kept = client.secret_digest if client is not None else None
-            matches = self._rules.secrets.matches(
-                identification.secret, kept if kept is not None else _NOBODY.digest
+            matches = self.rules.secrets.matches(
+                identification.secret, _NOBODYS_DIGEST if kept is None else kept
             )
             if client is None or kept is None or not matches:
                 raise unauthenticated()
@@ -174,18 +120,19 @@ class Server(AuthorizationServer):
         return RegisteredClient(client)
 
     def validate_requested_scope(self, scope: str) -> None:
-        """Refuse scopes that do not exist or that the client was not given."""
-        asked = scopes_of(scope)
-        if any(one not in self._rules.scopes for one in asked):
-            raise InvalidScopeError(
-                description=f"Unknown scope: choose from {scope_text(self._rules.scopes)}."
-            )
-        client = self._request.facts.client
+        """Refuse scopes that do not exist, or that the client or the person was not given."""
+        asked, facts = scopes_of(scope), self._request.facts
+        if any(one not in SCOPES for one in asked):
+            raise InvalidScopeError(description=f"Unknown scope: choose from {scope_text(SCOPES)}.")
+        client = facts.client
         missing = [one for one in asked if client is None or one not in client.scopes]
         if missing:
             raise InvalidScopeError(
                 description=f"The client was not registered for: {scope_text(missing)}."
             )
+        signed_in = facts.signed_in
+        if signed_in and Scope.SUDO in asked and not signed_in.person.role.administers:
+            raise InvalidScopeError(description="sudo is for administrators.")
 
     def save_token(self, token: dict[str, str | int], request: OAuth2Request) -> None:
         """Nothing: an access token is kept by nobody but its holder."""
@@ -206,23 +153,36 @@ class Server(AuthorizationServer):
         """Authlib's answer."""
         return Reply(status, body, dict(headers))
 
-    def refuse(self, error: OAuth2Error) -> Reply:
-        """An error in the form of its RFC."""
-        status, body, headers = answer_of(error)
-        return Reply(status, body, headers)
-
     def _make_access_token(
-        self, *, client: ClientMixin, grant_type: str, user: object, scope: str
+        self, *, client: ClientMixin, grant_type: str, user: Person | None, scope: str
     ) -> str:
         assert isinstance(client, RegisteredClient)
-        return self._rules.tokens.make(
+        grant = self._grant()
+        made = self.rules.tokens.make(
             Issue(
                 client=client.client,
                 scope=scope,
-                subject=None,
-                audience=self._rules.audience,
+                audience=self.rules.audience,
+                person=user,
+                auth_time=None if grant is None else grant.auth_time,
             )
         )
+        if grant is not None:
+            self._request.effects.append(KeepGrantedToken(made.jti, grant, made.expires_at))
+        return made.token
+
+    def _make_refresh_token(
+        self, *, client: ClientMixin, grant_type: str, user: Person | None, scope: str
+    ) -> str:
+        grant = self._grant()
+        assert grant is not None, "a client that acts for itself needs no refresh token"
+        return keep_refresh_token(self._request, self.rules.secrets, grant, grant_type)
+
+    def _grant(self) -> Grant | None:
+        facts = self._request.facts
+        if facts.code is not None:
+            return facts.code.grant
+        return None if facts.refresh is None else facts.refresh.grant
 
     def _lifetime(self, client: ClientMixin, grant_type: str) -> int:
-        return self._rules.tokens.lifetime
+        return self.rules.tokens.lifetime
