@@ -11,6 +11,7 @@ from jackfield_common.connector.auth import Auth
 from jackfield_common.connector.manifest import Method
 from jackfield_common.connector.vendor import Reply
 from jackfield_common.errors import ErrorKind, Failure
+from jackfield_common.logs import REDACTED
 from jackfield_common.telemetry import calling, current_trace
 from jackfield_connectors.engine.answers import is_json, read_json
 from jackfield_connectors.engine.credentials import Credential
@@ -156,8 +157,18 @@ class Call:
         failure = self.operation.errors.failure(answer, document)
         if failure is None:
             return document
+        failure = self._discreet(failure)
         if failure.kind is ErrorKind.RATE_LIMITED:
             self.line.limiter.refused(failure.retry_after)
         if answer.status in _BETWEEN and failure.kind is ErrorKind.UNAVAILABLE:
             raise CutOff(failure.kind, failure.message, retry_after=failure.retry_after)
         raise failure
+
+    def _discreet(self, failure: Failure) -> Failure:
+        """The failure without the credential, which some vendors repeat in their explanations."""
+        message = failure.message
+        for one in self.scheme.fields:
+            value = self.credential.fields.get(one.name)
+            if one.type == "password" and value:
+                message = message.replace(value, REDACTED)
+        return Failure(failure.kind, message, field=failure.field, retry_after=failure.retry_after)
