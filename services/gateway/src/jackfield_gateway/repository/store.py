@@ -47,10 +47,6 @@ class Transaction:
         await self._outbox.delete(self._connection, topic, key, version)
         self.published = True
 
-    async def need_not_be_durable(self) -> None:
-        """Commit without waiting for the disk: for what is written again by a record on the bus."""
-        await self._connection.execute("SET LOCAL synchronous_commit TO off")
-
 
 class Store:
     """Opens transactions."""
@@ -65,16 +61,29 @@ class Store:
 
         Raises NotReady while PostgreSQL is away.
         """
+        async with self._connection() as connection, connection.transaction():
+            transaction = Transaction(connection, self._outbox)
+            yield transaction
+        if transaction.published:
+            self._outbox.wake()
+
+    @asynccontextmanager
+    async def statements(self) -> AsyncGenerator[Transaction]:
+        """Each statement by itself, at once committed: for a single one that publishes nothing.
+
+        Raises NotReady while PostgreSQL is away.
+        """
+        async with self._connection() as connection:
+            transaction = Transaction(connection, self._outbox)
+            yield transaction
+            assert not transaction.published, "an event needs a transaction to stand in"
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[Connection]:
         try:
-            async with (
-                self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection,
-                connection.transaction(),
-            ):
-                transaction = Transaction(connection, self._outbox)
-                yield transaction
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+                yield connection
         except AWAY as error:
             raise NotReady(
                 f"the database does not answer ({type(error).__name__})", retry_after=_RETRY_AFTER
             ) from error
-        if transaction.published:
-            self._outbox.wake()

@@ -14,7 +14,7 @@ from jackfield_gateway.models.action import ActionResult
 from jackfield_gateway.models.actor import Actor
 from jackfield_gateway.models.integration import Integration
 from jackfield_gateway.models.problem import Absent, Conflict, Invalid, invalid
-from jackfield_gateway.repository.store import Store
+from jackfield_gateway.repository.store import Store, Transaction
 from jackfield_gateway.service.audit import allowed
 from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.installations import absent
@@ -54,19 +54,23 @@ class Actions:
         Raises Absent, Conflict, Invalid naming the field, NotReady: then whether it will be done is not
         known, and the same idempotency key makes asking again harmless.
         """
-        one, action = await self._addressed(actor, integration_id, name)
-        errors = check(action.input, given, "input")
-        if errors:
-            raise Invalid(errors)
-        pending = ActionResult(
-            action_id=new_id(),
-            integration_id=one.integration_id,
-            connector=one.connector,
-            action=action.name,
-            status="pending",
-            requested_at=now(),
-        )
-        known = await self._note(actor, pending, given, idempotency_key)
+        async with self._store.transaction() as tx:
+            one = await tx.integrations.find(actor.tenant, integration_id)
+            if one is None:
+                raise absent(integration_id)
+            action = self._callable(one, name)
+            errors = check(action.input, given, "input")
+            if errors:
+                raise Invalid(errors)
+            pending = ActionResult(
+                action_id=new_id(),
+                integration_id=one.integration_id,
+                connector=one.connector,
+                action=action.name,
+                status="pending",
+                requested_at=now(),
+            )
+            known = await _note(tx, actor, pending, given, idempotency_key)
         if known is not None:
             if known.status == "completed":
                 return known
@@ -77,7 +81,7 @@ class Actions:
 
     async def get(self, actor: Actor, action_id: str) -> ActionResult:
         """An action and its result. Raises Absent, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             result = await tx.actions.find(actor.tenant, action_id)
         if result is None:
             raise Absent(
@@ -85,13 +89,8 @@ class Actions:
             )
         return result
 
-    async def _addressed(
-        self, actor: Actor, integration_id: str, name: str | None
-    ) -> tuple[Integration, ActionManifest]:
-        async with self._store.transaction() as tx:
-            one = await tx.integrations.find(actor.tenant, integration_id)
-        if one is None:
-            raise absent(integration_id)
+    def _callable(self, one: Integration, name: str | None) -> ActionManifest:
+        """The action, if it can be called now."""
         manifest = self._catalogue.connector(one.connector)
         if manifest is None:
             raise Conflict(f"The connector {one.connector} is not in the catalogue any more.")
@@ -116,40 +115,7 @@ class Actions:
                 "Somebody has to sign in at the vendor first:"
                 f" POST /api/marketplace/installed/{one.integration_id}/authorize gives the link."
             )
-        return one, action
-
-    async def _note(
-        self, actor: Actor, pending: ActionResult, given: JsonObject, key: str | None
-    ) -> ActionResult | None:
-        """Keep that the action is asked for; the earlier one if the key stands for it already."""
-        async with self._store.transaction() as tx:
-            if key is not None:
-                fingerprint = _fingerprint(pending, given)
-                claimed = await tx.actions.claim(
-                    actor.tenant, actor.name, key, fingerprint, pending.action_id
-                )
-                if claimed is not None:
-                    earlier, action_id = claimed
-                    if earlier != fingerprint:
-                        raise invalid(
-                            "Idempotency-Key", "was used for another request: take a new one"
-                        )
-                    known = await tx.actions.find(actor.tenant, action_id)
-                    if known is None:
-                        raise Conflict(
-                            "The result under this Idempotency-Key is not kept any more."
-                        )
-                    return known
-            await tx.actions.add(actor.tenant, pending)
-            await tx.publish(
-                allowed(
-                    actor,
-                    "action.call",
-                    f"integration:{pending.integration_id}",
-                    {"action": pending.action, "action_id": pending.action_id},
-                )
-            )
-        return None
+        return action
 
     async def _ask(
         self,
@@ -181,9 +147,8 @@ class Actions:
             except TimeoutError:
                 return await self.get(actor, pending.action_id)
         result = _answered(pending, answer)
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             # What the bus brings later says the same and more; this is for whoever asks until then.
-            await tx.need_not_be_durable()
             await tx.actions.note_answer(actor.tenant, result)
         return result
 
@@ -196,6 +161,30 @@ class Actions:
                 f" /api/actions/{request.action_id}, or repeat with the same Idempotency-Key.",
                 retry_after=error.retry_after,
             ) from error
+
+
+async def _note(
+    tx: Transaction, actor: Actor, pending: ActionResult, given: JsonObject, key: str | None
+) -> ActionResult | None:
+    """Keep that the action is asked for; the earlier one if the key stands for it already."""
+    if key is not None:
+        fingerprint = _fingerprint(pending, given)
+        claimed = await tx.actions.claim(
+            actor.tenant, actor.name, key, fingerprint, pending.action_id
+        )
+        if claimed is not None:
+            earlier, action_id = claimed
+            if earlier != fingerprint:
+                raise invalid("Idempotency-Key", "was used for another request: take a new one")
+            known = await tx.actions.find(actor.tenant, action_id)
+            if known is None:
+                raise Conflict("The result under this Idempotency-Key is not kept any more.")
+            return known
+    await tx.actions.add(actor.tenant, pending)
+    detail: JsonObject = {"action": pending.action, "action_id": pending.action_id}
+    resource = f"integration:{pending.integration_id}"
+    await tx.publish(allowed(actor, "action.call", resource, detail))
+    return None
 
 
 def _answered(pending: ActionResult, answer: Answer) -> ActionResult:

@@ -48,7 +48,7 @@ class ApiKeys:
         if not key.startswith(PREFIX):
             return None
         digest = await self._digest(key)
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             found = await tx.api_keys.find(digest)
         if found is None or (found.expires_at is not None and found.expires_at <= now()):
             return None
@@ -91,7 +91,7 @@ class ApiKeys:
     async def page(self, actor: Actor, limit: int, cursor: str | None) -> ApiKeyPage:
         """Keys, oldest first. Raises Invalid for a bad cursor, NotReady."""
         after = read_time_cursor(cursor)
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             found = await tx.api_keys.page(actor.tenant, after, limit + 1)
         shown = found[:limit]
         return ApiKeyPage(

@@ -59,7 +59,7 @@ class Certification:
 
     async def get(self, actor: Actor, run_id: str) -> CertificationRun:
         """A run, with its report once it is completed. Raises Absent, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             run = await tx.certifications.find(actor.tenant, run_id)
         if run is None:
             raise Absent(f"There is no certification run {run_id!r}.")

@@ -115,7 +115,7 @@ class Installations:
 
     async def configure(self, actor: Actor, wanted: ConfigureRequest) -> InstalledIntegration:
         """Change an installation. Raises Absent, Invalid naming the field, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             before = await tx.integrations.find(actor.tenant, wanted.integration_id)
         if before is None:
             raise absent(wanted.integration_id)
@@ -205,7 +205,7 @@ class Installations:
 
     async def find(self, actor: Actor, integration_id: str) -> Integration:
         """One installation's row. Raises Absent, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             one = await tx.integrations.find(actor.tenant, integration_id)
         if one is None:
             raise absent(integration_id)
@@ -214,7 +214,7 @@ class Installations:
     async def page(self, actor: Actor, limit: int, cursor: str | None) -> InstalledPage:
         """Installations, oldest first. Raises Invalid for a bad cursor, NotReady."""
         after = read_time_cursor(cursor)
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             found = await tx.integrations.page(actor.tenant, after, limit + 1)
         shown = found[:limit]
         return InstalledPage(

@@ -33,12 +33,12 @@ class Outcomes:
 
     async def run_completed(self, event: RunCompleted) -> None:
         """Keep a report. Raises NotReady while PostgreSQL is away."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             await tx.certifications.record(event)
 
     async def event(self, actor: Actor, event_id: str) -> ProcessedEvent:
         """The final state of a delivery or an event. Raises Absent, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             found = await tx.deliveries.find(actor.tenant, event_id)
         if found is None:
             raise Absent(
@@ -49,5 +49,5 @@ class Outcomes:
 
     async def counts(self, tenant: TenantId) -> ProcessedCounts:
         """How many ended in each state. Raises NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             return await tx.deliveries.counts(tenant)

@@ -40,7 +40,7 @@ class RetentionJob:
         total = 0
         for table, age in self._ages.items():
             while True:
-                async with self._store.transaction() as tx:
+                async with self._store.statements() as tx:
                     dropped = await tx.retention.drop(table, age, BATCH)
                 DROPPED.labels(table).inc(dropped)
                 total += dropped

@@ -79,7 +79,7 @@ class Routes:
 
     async def get(self, actor: Actor, subscription_id: str) -> Route:
         """One route. Raises Absent, NotReady."""
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             one = await tx.routes.find(actor.tenant, subscription_id)
         if one is None:
             raise _absent(subscription_id)
@@ -88,7 +88,7 @@ class Routes:
     async def page(self, actor: Actor, limit: int, cursor: str | None) -> RoutePage:
         """Routes, oldest first. Raises Invalid for a bad cursor, NotReady."""
         after = read_time_cursor(cursor)
-        async with self._store.transaction() as tx:
+        async with self._store.statements() as tx:
             found = await tx.routes.page(actor.tenant, after, limit + 1)
         shown = found[:limit]
         return RoutePage(
