@@ -27,42 +27,25 @@ class Exchange:
     trusted proxies say; `through_proxy` whether one of them handed it over.
     """
 
-    __slots__ = (
-        "_document",
-        "_parameters",
-        "body",
-        "connection",
-        "handshake",
-        "headers",
-        "integration",
-        "keep_alive",
-        "method",
-        "origin",
-        "raw",
-        "repeated",
-        "source",
-        "started",
-        "target",
-        "through_proxy",
-    )
+    # defaults on the class: a request sets only what it has
+    method = b""
+    target = b""
+    body = b""
+    keep_alive = True
+    source = ""
+    through_proxy = False
+    origin = ""
+    repeated: set[bytes] | None = None
+    raw: bytes | None = None
+    integration: object = None
+    handshake: object = None
+    _document: JsonValue | ValueError = None
+    _parameters: dict[str, str] | None = None
 
     def __init__(self, connection: Answering, started: float) -> None:
         self.connection = connection
         self.started = started
-        self.method = b""
-        self.target = b""
         self.headers: dict[bytes, bytes] = {}
-        self.repeated: set[bytes] | None = None
-        self.body = b""
-        self.keep_alive = True
-        self.source = ""
-        self.through_proxy = False
-        self.origin = ""
-        self.raw: bytes | None = None
-        self.integration: object = None
-        self.handshake: object = None
-        self._document: JsonValue | ValueError = None
-        self._parameters: dict[str, str] | None = None
 
     def answer(self, raw: bytes) -> None:
         """Send the answer. Called once."""

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 S_co = TypeVar("S_co", bound=State, covariant=True)
 
 MAX_DELIVERY_ID: Final = 512
+_MAX_TYPES: Final = 64
 PATH_FIELD: Final = "webhook_path"
 ALLOW_FIELD: Final = "webhook_allow"
 NEVER_KEPT: Final = frozenset(
@@ -66,6 +67,7 @@ class Integration:
         "_content_types",
         "_delivery_id",
         "_delivery_id_header",
+        "_known_types",
         "allowed",
         "handshakes",
         "id",
@@ -109,6 +111,7 @@ class Integration:
         secrets = self.secrets.values.get("webhook_secret", ())
         self.handshakes = tuple(CompiledHandshake(one, secrets) for one in webhook.handshakes)
         self._content_types = frozenset(one.lower().encode() for one in webhook.content_types)
+        self._known_types: dict[bytes, bool] = {}
         selector = None if webhook.delivery_id is None else compile_selector(webhook.delivery_id)
         self._delivery_id = selector
         self._delivery_id_header = _only_header(selector)
@@ -130,11 +133,20 @@ class Integration:
         return None
 
     def takes(self, content_type: bytes) -> bool:
-        """Whether a media type is one that the manifest declares."""
+        """Whether a Content-Type, as it was sent, is one that the manifest declares."""
+        known = self._known_types.get(content_type)
+        if known is None:
+            if len(self._known_types) >= _MAX_TYPES:
+                self._known_types.clear()
+            known = self._known_types[content_type] = self._declares(content_type)
+        return known
+
+    def _declares(self, content_type: bytes) -> bool:
+        media = content_type.partition(b";")[0].strip().lower()
         known = self._content_types
-        if content_type in known or b"*/*" in known:
+        if media in known or b"*/*" in known:
             return True
-        return content_type.endswith(b"+json") and b"application/json" in known
+        return media.endswith(b"+json") and b"application/json" in known
 
     def delivery_id(self, exchange: Exchange) -> str | None:
         """The vendor's own id of this delivery; one that is too long is replaced by its hash."""
@@ -227,11 +239,15 @@ class Integrations:
         self._kept = kept
         self._compiled: dict[str, Integration] = {}
         self._paths: Mapping[str, str] = {}
+        self._ready = False
 
     @property
     def ready(self) -> bool:
         """Whether absence means that there is no such integration."""
-        return self._states.ready and self._manifests.ready and self._partitions() > 0
+        if not self._ready:
+            # none of them is taken back later
+            self._ready = self._states.ready and self._manifests.ready and self._partitions() > 0
+        return self._ready
 
     def find(self, name: str) -> Integration | None:
         """The enabled integration with this id or path that has a webhook; None is "not found"."""

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Final, Protocol, cast, cast
+from typing import Final, Protocol, cast
 
 import httptools
 import structlog
@@ -95,7 +95,6 @@ class Connection(asyncio.Protocol):
         "_ended",
         "_exchange",
         "_head_size",
-        "_header_count",
         "_in_head",
         "_listener",
         "_parser",
@@ -105,6 +104,7 @@ class Connection(asyncio.Protocol):
         "_queue",
         "_read_since",
         "_refused",
+        "_repeats",
         "_transport",
         "_writable",
         "deadline",
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_size = 0
         self._head_size = 0
-        self._header_count = 0
+        self._repeats = 0
         self._in_head = False
         self._refused: Reason | None = None
         self._closing = False
@@ -217,7 +217,7 @@ class Connection(asyncio.Protocol):
         self._exchange = Exchange(self, now)
         self._in_head = True
         self._head_size = 0
-        self._header_count = 0
+        self._repeats = 0
         self._refused = None
         self.deadline = now + self._listener.settings.head_timeout
 
@@ -234,17 +234,19 @@ class Connection(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or not self._in_head:
             return
-        self._header_count += 1
-        self._head_size += len(name) + len(value) + 4
         name = name.lower()
         headers = exchange.headers
-        if name in headers:
-            headers[name] += b", " + value
-            if exchange.repeated is None:
-                exchange.repeated = set()
-            exchange.repeated.add(name)
-        else:
+        if name not in headers:
             headers[name] = value
+            return
+        self._repeats += 1
+        if self._repeats > self._listener.settings.max_headers:
+            self._end_with(Reason.HEAD_TOO_LARGE)
+            return
+        headers[name] += b", " + value
+        if exchange.repeated is None:
+            exchange.repeated = set()
+        exchange.repeated.add(name)
 
     def on_headers_complete(self) -> None:
         """The head is whole: decide whether the body is worth reading."""
@@ -268,9 +270,10 @@ class Connection(asyncio.Protocol):
             forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
             if forwarded:
                 exchange.source = sender(self._peer, forwarded, listener.trusted)
+        size = sum(map(len, headers)) + sum(map(len, headers.values())) + 4 * len(headers)
         if (
-            self._head_size + len(exchange.target) > settings.max_head
-            or self._header_count > settings.max_headers
+            size + len(exchange.target) > settings.max_head
+            or len(headers) + self._repeats > settings.max_headers
         ):
             self._end_with(Reason.HEAD_TOO_LARGE)
             return

@@ -18,7 +18,7 @@ from jackfield_gateway.edge.integrations import Integration, Integrations
 from jackfield_gateway.edge.limits import Gcra
 from jackfield_gateway.edge.payload import LARGE, may_be_deep, redacted, too_deep
 from jackfield_gateway.edge.reasons import AGAINST_SOURCE, Reason
-from jackfield_gateway.edge.record import Ids, timestamp
+from jackfield_gateway.edge.record import Ids, Times
 from jackfield_gateway.edge.settings import EdgeSettings
 from jackfield_gateway.edge.statistics import Refusal, Statistics
 from jackfield_gateway.edge.tracing import Tracing
@@ -60,6 +60,7 @@ class Receiver:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = Ids()
+        self._times = Times()
         self._by_integration = Gcra(settings.integration_rate, settings.integration_burst)
         self._by_source = Gcra(settings.source_rate, settings.source_burst)
         self._refused_by_source = Gcra(settings.refusal_rate, settings.refusal_burst)
@@ -92,7 +93,9 @@ class Receiver:
             return Reason.INTEGRATION_LIMIT
         if integration.allowed and exchange.source not in integration.allowed:
             return Reason.ADDRESS
-        if exchange.handshake is None and not integration.takes(exchange.content_type):
+        if exchange.handshake is None and not integration.takes(
+            exchange.headers.get(b"content-type", b"")
+        ):
             return Reason.CONTENT_TYPE
         return None
 
@@ -290,7 +293,7 @@ class Receiver:
     def _publish(self, exchange: Exchange, integration: Integration, now: float) -> Reason | None:
         batches = self._batches
         assert batches is not None
-        event_id, at, records = self._ids.event_id(), timestamp(now), integration.records
+        event_id, at, records = self._ids.event_id(), self._times.text(now), integration.records
         traceparent, tracestate = self._tracing.begin(exchange, self._ids)
         headers = records.headers(event_id, at, traceparent, tracestate)
         delivery_id = integration.delivery_id(exchange)
