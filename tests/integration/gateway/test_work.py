@@ -1,6 +1,5 @@
 """Parked and dead work through the API: a real consumer stands behind it."""
 
-import asyncio
 import base64
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -70,6 +69,7 @@ async def consuming(gateway: Running) -> AsyncGenerator[Consumer]:
                 topics=[COMMAND_REQUESTED],
                 handle=command,
                 dead=DELIVERY_DEAD,
+                pausable=False,
             )
         )
         yield consumer
@@ -136,13 +136,23 @@ async def test_an_integrations_work_can_wait(gateway: Running) -> None:
         assert paused.status_code == 204, paused.text
         listed = (await gateway.http.get(f"{WORK}/parked")).json()
         assert listed["paused"] == [key]
+        sent: list[str] = []
+
+        async def parks() -> bool:
+            # What comes before the worker has looked may still run.
+            event = delivery(key)
+            sent.append(event.id)
+            await gateway.publish(event)
+            page = await gateway.http.get(f"{WORK}/parked", params={"integration_id": key})
+            assert page.status_code == 200, page.text
+            return page.json()["items"] != []
+
+        await eventually(parks)
         resumed = await gateway.http.post(f"{WORK}/resume", json={"integration_id": key})
         assert resumed.status_code == 204
-        await gateway.publish(delivery(key))
 
         async def done() -> bool:
-            await asyncio.sleep(0)
-            return len(consumer.done) == 1
+            return consumer.done == sent
 
         await eventually(done)
 

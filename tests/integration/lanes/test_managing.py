@@ -183,6 +183,25 @@ async def test_a_paused_integration_waits_in_order_and_others_go_on(bench: Bench
         await until(lambda: slow() == [*range(1, 20, 2), 21])
 
 
+async def test_what_carries_out_commands_does_not_wait_for_a_paused_integration(
+    bench: Bench,
+) -> None:
+    vendor = Vendor()
+    vendor.down = False
+
+    async def parks() -> bool:
+        await bench.send("slow", 0)
+        return bool(await bench.rows("cause = 'paused'"))
+
+    await done(bench, "pause", integration_id="slow")
+    async with bench.lanes(vendor.handle):
+        await until(parks)
+    async with bench.lanes(vendor.handle, pausable=False):
+        await bench.send("slow", 1)
+        await until(lambda: vendor.seen.numbers("slow")[-1:] == [1])
+    assert (await done(bench, "list"))["paused"] == ["slow"]
+
+
 async def test_nobody_sees_or_changes_the_work_of_another_tenant(bench: Bench) -> None:
     vendor = Vendor()
     await bench.send("key", 0)

@@ -145,6 +145,7 @@ async def compose(platform: Platform[ConnectorsSettings]) -> AsyncGenerator[None
             topics=[CONNECTORS_COMMAND],
             handle=subscribers.commands(platform.pool, platform.publisher),
             dead=ACTION_DEAD,
+            pausable=False,
         )
         await stack.enter_async_context(lanes)
         await stack.enter_async_context(commands)

@@ -101,6 +101,7 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
             topics=[COMMAND_REQUESTED],
             handle=commanded(pool, platform.publisher),
             dead=DELIVERY_DEAD,
+            pausable=False,
         )
         ingress = IngressConsumer(kafka, platform.publisher, Ingress(catalogue))
         reporter = Reporter(

@@ -46,6 +46,8 @@ class Lanes:
     repetition; ContractError, which makes a dead letter; Fenced, which it got from the work. `dead` is
     the feed that dead letters are copied to. `lane` gives a record's ordering key (the `ce_lane`
     header by default) and may raise ContractError. A failure that is not on this list counts as BUG.
+    A paused integration's records wait, unless the consumer is not `pausable`: what carries out the
+    command to go on has to run meanwhile.
 
     The schema that `pool` looks into has the tables of the migration package
     `jackfield_common.lanes`.
@@ -65,6 +67,7 @@ class Lanes:
         policy: Policies | None = None,
         limits: Limits | None = None,
         clock: Clock | None = None,
+        pausable: bool = True,
     ) -> None:
         limits = limits or Limits()
         clock = clock or SystemClock()
@@ -119,6 +122,7 @@ class Lanes:
             self._member,
             self._commits,
         )
+        self._pausable = pausable
         self._change = -1
         self._tasks = Tasks()
         self._reading: asyncio.Task[None] | None = None
@@ -210,7 +214,7 @@ class Lanes:
             try:
                 number, paused = await self._ledger.pauses()
                 if number != self._change:
-                    await self._follow(paused)
+                    await self._follow(paused if self._pausable else set())
                     self._change = number
             except AWAY as error:
                 self._gate.doubt(error)
