@@ -226,8 +226,12 @@ class Outcomes:
             "dead", "failure", blocking=blocking, kind=kind.value, message=message[:_MAX_MESSAGE]
         )
         lane.unwritten += 1
+        # What follows waits until this is durable: a crash before that would run the head again, after
+        # what had overtaken it.
+        lane.phase = Phase.BUSY
 
         def written() -> None:
+            lane.phase = Phase.IDLE
             self._written(lane, item)
             self._buried()
 
@@ -236,7 +240,6 @@ class Outcomes:
         if blocking:
             self.park(lane, "behind", 0.0)
             lane.spilled = lane.blocked = True
-        self.settle(lane)
 
     def _record(self, item: Item, kind: ErrorKind, message: str, now: float) -> None:
         item.attempts += 1

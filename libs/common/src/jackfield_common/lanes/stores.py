@@ -36,6 +36,7 @@ class _Entry:
     def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+            self.done.exception()  # seen, even when the caller was cancelled and nobody asks
 
 
 class Stores:
