@@ -41,6 +41,7 @@ from jackfield_common.topics import (
     DELIVERY_PROCESSED,
     DELIVERY_VERIFIED,
     EVENT_INGESTED,
+    HISTORY_REQUESTED,
     INTEGRATION,
     MANIFEST,
     SUBSCRIPTION,
@@ -70,6 +71,7 @@ TOPICS = (
     DELIVERY_PROCESSED,
     DELIVERY_DEAD,
     COMMAND_REQUESTED,
+    HISTORY_REQUESTED,
     ANSWER,
 )
 PUBLIC = (events_in, events_out, events_dead)
@@ -193,9 +195,16 @@ class Tap:
 
     records: list[ConsumerRecord] = field(default_factory=list[ConsumerRecord])
 
-    def events(self, event: type[E]) -> list[E]:
-        """The records as events."""
+    def all(self, event: type[E]) -> list[E]:
+        """The records as events, repeated ones as well."""
         return [event.from_bytes(record.value) for record in self.records if record.value]
+
+    def events(self, event: type[E]) -> list[E]:
+        """The events in the order first seen; delivery is at least once, the same id is the same."""
+        first: dict[str, E] = {}
+        for one in self.all(event):
+            first.setdefault(one.id, one)
+        return list(first.values())
 
 
 @dataclass

@@ -1,33 +1,11 @@
 """What owners ask of parked and dead work, through the bus."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 from jackfield_common.errors import ErrorKind
-from jackfield_common.events import Answer, WebhooksCommand
+from jackfield_common.events import WebhooksCommand
 from jackfield_common.ids import DEFAULT_TENANT
-from jackfield_common.questions import Questions
+from tests.integration.webhooks.asking import ask, asking
 from tests.integration.webhooks.running import PUSH, Bus, delivery, forge
 from tests.platform import until
-
-
-@asynccontextmanager
-async def asking(world: Bus) -> AsyncGenerator[Questions]:
-    """The gateway's side of questions."""
-    questions = Questions(world.kafka)
-    await questions.start()
-    await until(lambda: questions.ready)
-    try:
-        yield questions
-    finally:
-        await questions.stop()
-
-
-async def ask(world: Bus, questions: Questions, command: WebhooksCommand) -> Answer:
-    """Ask and wait."""
-    pending = questions.ask(timeout=15)
-    await world.publish(command.model_copy(update={"question": pending.question}))
-    return await pending.answer()
 
 
 async def test_a_dead_delivery_is_listed_and_replayed_once_its_cause_is_gone(

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from jackfield_common.events import DeliveryVerified
+from jackfield_common.events import ActionRequested, DeliveryVerified, IntegrationEvent
 from jackfield_common.events.message import JsonObject
 from jackfield_common.ids import DEFAULT_TENANT, derived_id
 from jackfield_common.topics import events_in
@@ -70,7 +70,8 @@ async def test_killed_between_publishing_and_the_mark_it_repeats_under_the_same_
             assert (await world.outcome(torn.id)).status == "processed"
     finally:
         await connection.close()
-    requests, events = world.requested(), world.normalised()
+    requests = world.actions.all(ActionRequested)
+    events = world.out.all(IntegrationEvent)
     assert [request.action_id for request in requests[1:]] == [requests[1].action_id] * 2
     assert [event.id for event in events[1:]] == [events[1].id] * 2
     assert requests[0].action_id != requests[1].action_id

@@ -10,9 +10,12 @@ import pytest
 
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import Fenced
+from jackfield_common.events.message import now
+from jackfield_common.ids import DEFAULT_TENANT
 from jackfield_common.outbox import Outbox
-from jackfield_webhooks.models import DoneBy
+from jackfield_webhooks.models import DoneBy, PastDelivery, Place
 from jackfield_webhooks.repository.batches import Batches
+from jackfield_webhooks.repository.history import History
 from jackfield_webhooks.repository.marks import Marks
 from jackfield_webhooks.repository.settlements import Settlement, Settlements
 
@@ -125,13 +128,41 @@ class _Tables:
         self.marks.update(marks)
 
 
+class _History:
+    """Stands for the history."""
+
+    async def put(self, connection: object, past: Sequence[PastDelivery]) -> None:
+        assert past
+
+
+def _settlements(tables: _Tables) -> Settlements:
+    return Settlements(cast(Outbox, tables), cast(Marks, tables), cast(History, _History()))
+
+
+PAST = PastDelivery(
+    event_id="e",
+    tenant=DEFAULT_TENANT,
+    integration_id=None,
+    source="/s",
+    event_type=None,
+    canonical_type=None,
+    delivery_id=None,
+    status="processed",
+    reason=None,
+    accepted_at=now(),
+    occurrence=None,
+    place=Place(topic="topic", partition=0, offset=0),
+    size=0,
+)
+
+
 def _record(number: int) -> OutgoingRecord:
     return OutgoingRecord("topic", b"", str(number).encode(), [])
 
 
 async def test_work_of_a_lost_partition_is_left_out_and_told_so() -> None:
     tables = _Tables()
-    settlements = Settlements(cast(Outbox, tables), cast(Marks, tables))
+    settlements = _settlements(tables)
     marks = [uuid4() for _ in range(6)]
     results = await asyncio.gather(
         *(
@@ -139,6 +170,7 @@ async def test_work_of_a_lost_partition_is_left_out_and_told_so() -> None:
                 Settlement(
                     _Fence(number % 3, stale=number % 3 == 1),
                     (_record(number),),
+                    PAST,
                     (marks[number], DoneBy(str(number), "place")),
                 )
             )
@@ -155,7 +187,7 @@ async def test_work_of_a_lost_partition_is_left_out_and_told_so() -> None:
 
 async def test_a_batch_of_lost_work_alone_writes_nothing() -> None:
     tables = _Tables()
-    settlements = Settlements(cast(Outbox, tables), cast(Marks, tables))
+    settlements = _settlements(tables)
     with pytest.raises(Fenced, match="topic/0"):
-        await settlements.settle(Settlement(_Fence(0, stale=True), (_record(0),)))
+        await settlements.settle(Settlement(_Fence(0, stale=True), (_record(0),), PAST))
     assert not tables.records

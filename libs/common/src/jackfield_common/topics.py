@@ -80,8 +80,12 @@ def _state(name: str, owner: Service, *, max_message_bytes: int = 2 * MIB) -> To
     return _declare(Topic(name, owner, Kind.STATE, max_message_bytes=max_message_bytes))
 
 
-def _work(name: str, owner: Service, *, max_message_bytes: int = 2 * MIB) -> Topic:
-    return _declare(Topic(name, owner, Kind.WORK, max_message_bytes=max_message_bytes))
+def _work(
+    name: str, owner: Service, *, retention: int = 7 * DAY, max_message_bytes: int = 2 * MIB
+) -> Topic:
+    return _declare(
+        Topic(name, owner, Kind.WORK, retention=retention, max_message_bytes=max_message_bytes)
+    )
 
 
 def _feed(
@@ -107,10 +111,17 @@ LEVEL: Final = _state("certification.level.v1", Service.CERTIFICATION)
 WEBHOOKS_STATISTICS: Final = _state("webhooks.statistics.v1", Service.WEBHOOKS)
 
 DELIVERY_VERIFIED: Final = _work(
-    "webhooks.delivery.verified.v1", Service.GATEWAY, max_message_bytes=_DELIVERY_BYTES
+    "webhooks.delivery.verified.v1",
+    Service.GATEWAY,
+    retention=30 * DAY,
+    max_message_bytes=_DELIVERY_BYTES,
 )
+"""Also the archive that the history of deliveries points into, as the next one."""
 EVENT_INGESTED: Final = _work(
-    "webhooks.event.ingested.v1", Service.WEBHOOKS, max_message_bytes=_DELIVERY_BYTES
+    "webhooks.event.ingested.v1",
+    Service.WEBHOOKS,
+    retention=30 * DAY,
+    max_message_bytes=_DELIVERY_BYTES,
 )
 ACTION_REQUESTED: Final = _work(
     "connectors.action.requested.v1", Service.CONNECTORS, max_message_bytes=_DELIVERY_BYTES
@@ -127,6 +138,8 @@ RUN_COMPLETED: Final = _work(
 )
 COMMAND_REQUESTED: Final = _work("webhooks.command.requested.v1", Service.WEBHOOKS)
 """What the API asks of parked and dead work of the webhooks service."""
+HISTORY_REQUESTED: Final = _work("webhooks.history.requested.v1", Service.WEBHOOKS)
+"""What the API asks of past deliveries: search, read, explain, replay, preview."""
 CONNECTORS_COMMAND: Final = _work("connectors.command.requested.v1", Service.CONNECTORS)
 """What the API asks of parked and dead work of the connectors service."""
 DELIVERY_PROCESSED: Final = _work("webhooks.delivery.processed.v1", Service.WEBHOOKS)

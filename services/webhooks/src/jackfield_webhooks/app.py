@@ -29,29 +29,39 @@ from jackfield_common.topics import (
     DELIVERY_DEAD,
     DELIVERY_VERIFIED,
     EVENT_INGESTED,
+    HISTORY_REQUESTED,
     Service,
 )
+from jackfield_webhooks.archive import Archive
 from jackfield_webhooks.reporting import Reporter
+from jackfield_webhooks.repository.history import History
 from jackfield_webhooks.repository.marks import Marks
 from jackfield_webhooks.repository.settlements import Settlements
 from jackfield_webhooks.service.catalogue import Catalogue
+from jackfield_webhooks.service.history import PastDeliveries
 from jackfield_webhooks.service.ingress import Ingress
 from jackfield_webhooks.service.processing import Processing
+from jackfield_webhooks.service.reading import Reading
 from jackfield_webhooks.service.routes import Routes
 from jackfield_webhooks.service.routing import Router
 from jackfield_webhooks.service.statistics import Statistics
 from jackfield_webhooks.settings import WebhooksSettings
 from jackfield_webhooks.subscribers.ingress import IngressConsumer
-from jackfield_webhooks.subscribers.work import commanded, lane_by, routed
+from jackfield_webhooks.subscribers.work import asked, commanded, lane_by, routed
 
 log = structlog.get_logger(__name__)
 
 MIGRATIONS: Final = ("jackfield_common", "jackfield_common.lanes", "jackfield_webhooks")
 ROUTING: Final = "webhooks.routing"
 """The consumer group that routes."""
+HISTORY: Final = "webhooks.history"
+"""The consumer group that answers what the API asks of past deliveries."""
 COMMANDS: Final = "webhooks.commands"
 """The consumer group that answers what the API asks of parked and dead work."""
 _LOADING_SECONDS: Final = 30.0
+_HISTORY_SECONDS: Final = 300.0
+_HISTORY_IN_FLIGHT: Final = 16
+_HISTORY_PER_TENANT: Final = 4
 _FORGET_SECONDS: Final = 60.0
 _FORGET_ROWS: Final = 5_000
 
@@ -66,20 +76,26 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
     subscriptions = ReadModel(kafka, SubscriptionState, on_change=routes.change)
     peers = ReadModel(kafka, WebhooksStatisticsState)
     catalogue = Catalogue(integrations, manifests, wait=settings.routing_wait_seconds)
-    marks = Marks(pool)
+    marks, history = Marks(pool), History(pool)
     async with AsyncExitStack() as stack:
         for model in (integrations, manifests, subscriptions, peers):
             await model.start()
             stack.push_async_callback(model.stop)
         sandbox = await stack.enter_async_context(Sandbox())
+        reading, router = Reading(catalogue), Router(routes, sandbox, catalogue)
         processing = Processing(
-            catalogue,
-            Router(routes, sandbox, catalogue),
+            reading,
+            router,
             platform.publisher,
             platform.outbox,
             marks,
-            Settlements(platform.outbox, marks),
+            Settlements(platform.outbox, marks, history),
             statistics,
+        )
+        archive = Archive(kafka)
+        stack.push_async_callback(archive.stop)
+        past = PastDeliveries(
+            history, archive, reading, routes, router, sandbox, platform.publisher
         )
         lanes = Lanes(
             kafka,
@@ -103,6 +119,17 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
             dead=DELIVERY_DEAD,
             pausable=False,
         )
+        questions = Lanes(
+            kafka,
+            pool,
+            platform.publisher,
+            name=HISTORY,
+            topics=[HISTORY_REQUESTED],
+            handle=asked(past, platform.publisher),
+            dead=DELIVERY_DEAD,
+            policy=Policy(timeout=_HISTORY_SECONDS),
+            limits=Limits(in_flight=_HISTORY_IN_FLIGHT, in_flight_per_key=_HISTORY_PER_TENANT),
+        )
         ingress = IngressConsumer(kafka, platform.publisher, Ingress(catalogue))
         reporter = Reporter(
             kafka,
@@ -119,14 +146,17 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
             for model in (integrations, manifests, subscriptions):
                 await _loaded(model.wait_ready)
             tasks.start("ingress", ingress.run)
-            async with commands, lanes:
+            async with commands, questions, lanes:
                 await asyncio.Event().wait()
 
         async def forget() -> None:
-            horizon = timedelta(days=settings.delivery_horizon_days)
             while True:
-                while await marks.forget(now() - horizon, _FORGET_ROWS) == _FORGET_ROWS:
-                    pass
+                for table, days in (
+                    (marks, settings.delivery_horizon_days),
+                    (history, settings.history_days),
+                ):
+                    while await table.forget(now() - timedelta(days=days), _FORGET_ROWS):
+                        pass
                 await asyncio.sleep(_FORGET_SECONDS)
 
         platform.readiness.add("routing", lambda: lanes.ready)
@@ -134,7 +164,7 @@ async def compose(platform: Platform[WebhooksSettings]) -> AsyncGenerator[None]:
         stack.push_async_callback(reporter.end)
         stack.push_async_callback(tasks.stop)
         tasks.start("routing", consume)
-        tasks.start("done-marks", forget)
+        tasks.start("retention", forget)
         tasks.start("statistics", reporter.run)
         yield
 

@@ -10,6 +10,10 @@ class WebhooksSettings(Settings):
 
     delivery_horizon_days: float = Field(default=14, gt=0)
     """How long a delivery is remembered, so that a copy of it is recognised as a duplicate."""
+    history_days: float = Field(default=30, gt=0)
+    """How long past deliveries are listed. Their content is read from the topics
+    `webhooks.delivery.verified.v1` and `webhooks.event.ingested.v1`, which keep it 30 days unless
+    created otherwise; `retention.ms` and `retention.bytes` there limit it by time and by size."""
     routing_in_flight: int = Field(default=256, ge=1, le=10_000)
     """Deliveries and events that are routed at once, each in a lane of its own."""
     routing_wait_seconds: float = Field(default=2.0, gt=0, le=20)

@@ -22,6 +22,7 @@ from jackfield_common.events.credential import (
 from jackfield_common.events.dead import DeadLetter
 from jackfield_common.events.delivery import DeliveryProcessed, DeliveryVerified
 from jackfield_common.events.health import Health, HealthState
+from jackfield_common.events.history import HistoryCommand, HistorySelection
 from jackfield_common.events.integration import IntegrationState, SealedSecret
 from jackfield_common.events.integration_event import EventIngested, IntegrationEvent, Occurrence
 from jackfield_common.events.manifest import ManifestState
@@ -47,6 +48,8 @@ __all__ = [
     "EventIngested",
     "Health",
     "HealthState",
+    "HistoryCommand",
+    "HistorySelection",
     "IntegrationEvent",
     "IntegrationState",
     "JwksState",

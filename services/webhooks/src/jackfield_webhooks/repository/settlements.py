@@ -13,8 +13,9 @@ from jackfield_common.database import Connection
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import Fenced
 from jackfield_common.outbox import Outbox
-from jackfield_webhooks.models import DoneBy
+from jackfield_webhooks.models import DoneBy, PastDelivery
 from jackfield_webhooks.repository.batches import Batches
+from jackfield_webhooks.repository.history import History
 from jackfield_webhooks.repository.marks import Marks
 
 SETTLE_LIMIT: Final = 500
@@ -37,19 +38,24 @@ class Fence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of one record's routing. `mark` is None where copies are not to be recognised."""
+    """The end of one record's routing.
+
+    `past` is what history keeps of it. `mark` is None where copies are not to be recognised.
+    """
 
     fence: Fence
     records: tuple[OutgoingRecord, ...]
+    past: PastDelivery
     mark: tuple[UUID, DoneBy] | None = None
 
 
 class Settlements:
     """Settles in groups."""
 
-    def __init__(self, outbox: Outbox, marks: Marks) -> None:
+    def __init__(self, outbox: Outbox, marks: Marks, history: History) -> None:
         self._outbox = outbox
         self._marks = marks
+        self._history = history
         self._batches = Batches(
             "settlements", self._settle_all, limit=SETTLE_LIMIT, pace=PACE_SECONDS
         )
@@ -81,6 +87,7 @@ class Settlements:
                     await fence.fence(connection)
                 if marks:
                     await self._marks.put(connection, marks)
+                await self._history.put(connection, [one.past for one in settlements])
                 await self._outbox.put_records(connection, records)
         except Fenced:
             return fencing

@@ -18,15 +18,28 @@ from aiokafka import ConsumerRecord
 
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import ErrorKind, Failure
-from jackfield_common.events import DeliveryProcessed, DeliveryVerified, Event, EventIngested
+from jackfield_common.events import (
+    DeliveryProcessed,
+    DeliveryVerified,
+    Event,
+    EventIngested,
+    IntegrationEvent,
+)
 from jackfield_common.events.dead import DeadLetter
 from jackfield_common.events.message import now
 from jackfield_common.ids import IntegrationId, derived_id
 from jackfield_common.topics import DELIVERY_DEAD
-from jackfield_webhooks.models import DoneBy, Normalised, Routed, RouteFailure
+from jackfield_webhooks.models import (
+    DoneBy,
+    Normalised,
+    PastDelivery,
+    Place,
+    Replay,
+    Routed,
+    RouteFailure,
+)
 from jackfield_webhooks.repository.settlements import Fence, Settlement
-from jackfield_webhooks.service.catalogue import Catalogue
-from jackfield_webhooks.service.normalisation import normalise_delivery, normalise_ingested
+from jackfield_webhooks.service.reading import Reading
 from jackfield_webhooks.service.routing import Router
 from jackfield_webhooks.service.statistics import (
     REPEATED,
@@ -98,13 +111,18 @@ class Held(Fence, Protocol):
         """Topic, partition and offset."""
         ...
 
+    @property
+    def replay(self) -> Replay | None:
+        """Set when the record is routed again on purpose."""
+        ...
+
 
 class Processing:
     """Takes deliveries and ingested events to their end."""
 
     def __init__(
         self,
-        catalogue: Catalogue,
+        reading: Reading,
         router: Router,
         publisher: Publisher,
         outbox: Outbox,
@@ -112,7 +130,7 @@ class Processing:
         settlements: Settlements,
         statistics: Statistics,
     ) -> None:
-        self._catalogue = catalogue
+        self._reading = reading
         self._router = router
         self._publisher = publisher
         self._outbox = outbox
@@ -127,7 +145,7 @@ class Processing:
         if mark is not None and await self._seen(delivery, mark, held):
             return
         try:
-            normalised = await self._normalised_delivery(delivery)
+            normalised = await self._reading.delivery(delivery)
         except Failure as failure:
             await self._failed(delivery, held, failure)
             raise
@@ -140,29 +158,16 @@ class Processing:
         if await self._seen(ingested, mark, held):
             return
         try:
-            normalised = await self._normalised_ingested(ingested)
+            normalised = await self._reading.ingested(ingested)
         except Failure as failure:
             await self._failed(ingested, held, failure)
             raise
         await self._finish(ingested, held, normalised, mark)
 
-    async def _normalised_delivery(self, delivery: DeliveryVerified) -> Normalised:
-        integration = await self._catalogue.integration(delivery.tenant, delivery.integration_id)
-        source = await self._catalogue.source(integration.connector)
-        if source is None:
-            raise Failure(
-                ErrorKind.INVALID, f"the connector {integration.connector} declares no webhook"
-            )
-        return normalise_delivery(delivery, source)
-
-    async def _normalised_ingested(self, ingested: EventIngested) -> Normalised:
-        if ingested.integration_id is None:
-            return normalise_ingested(ingested, None)
-        integration = await self._catalogue.integration(ingested.tenant, ingested.integration_id)
-        return normalise_ingested(ingested, await self._catalogue.source(integration.connector))
-
     async def _seen(self, accepted: Accepted, mark: UUID, held: Held) -> bool:
         """Whether this is a copy of what is done; then it is reported, and that is all."""
+        if held.replay is not None:
+            return False
         done_by = await self._marks.find(mark)
         if done_by is None:
             return False
@@ -171,7 +176,8 @@ class Processing:
             return True
         # A CloudEvent's copies share its id, under which the outcome of the first is to be read.
         if done_by.event_id != accepted.id:
-            await self._settle(held, _outcome(accepted, "duplicate", detail_of=done_by.event_id))
+            outcome = _outcome(accepted, "duplicate", detail_of=done_by.event_id)
+            await self._settle(held, outcome, past_of(accepted, held, outcome))
         self._statistics.ended("duplicate", seconds_since(accepted.at))
         return True
 
@@ -179,16 +185,18 @@ class Processing:
         if failure.retryable:
             return
         outcome = _outcome(accepted, "failed", reason=failure.message)
-        await self._settle(held, outcome)
+        await self._settle(held, outcome, past_of(accepted, held, outcome))
         self._statistics.ended("failed", seconds_since(accepted.at))
 
     async def _finish(
         self, accepted: Accepted, held: Held, normalised: Normalised, mark: UUID | None
     ) -> None:
+        if (replay := held.replay) is not None:
+            normalised = replayed(normalised, replay)
         event = normalised.event
         if not event.declared and event.integration_id is not None:
             UNDECLARED.labels(event.source if event.source.isidentifier() else "other").inc()
-        routed = await self._router.route(normalised)
+        routed = await self._router.route(normalised, None if replay is None else replay.routes)
         await self._publish(
             [
                 event,
@@ -197,7 +205,12 @@ class Processing:
             ]
         )
         outcome = _routed_outcome(accepted, normalised, routed)
-        await self._settle(held, outcome, mark=None if routed.failures else mark)
+        await self._settle(
+            held,
+            outcome,
+            past_of(accepted, held, outcome, event),
+            mark=None if routed.failures else mark,
+        )
         self._statistics.routed(len(routed.requests), len(routed.failures))
         self._statistics.ended("processed", seconds_since(accepted.at))
 
@@ -211,12 +224,18 @@ class Processing:
                 raise result
 
     async def _settle(
-        self, held: Held, outcome: DeliveryProcessed, *, mark: UUID | None = None
+        self,
+        held: Held,
+        outcome: DeliveryProcessed,
+        past: PastDelivery,
+        *,
+        mark: UUID | None = None,
     ) -> None:
         await self._settlements.settle(
             Settlement(
                 held,
                 (self._outbox.record(outcome),),
+                past,
                 None if mark is None else (mark, DoneBy(outcome.event_id, held.place)),
             )
         )
@@ -238,6 +257,46 @@ def mark_of(accepted: Accepted) -> UUID | None:
         return None
     cause = (accepted.tenant, accepted.integration_id, accepted.delivery_id)
     return UUID(derived_id("done", "delivery", *cause))
+
+
+def replayed(normalised: Normalised, replay: Replay) -> Normalised:
+    """An event routed again on purpose is a new event: its actions are new ones too."""
+    event = normalised.event
+    return Normalised(
+        event.model_copy(
+            update={
+                "id": derived_id("replay", event.id, replay.id),
+                "metadata": {**event.metadata, "replay": replay.id, "replay_of": event.id},
+            }
+        ),
+        normalised.ordering,
+    )
+
+
+def past_of(
+    accepted: Accepted,
+    held: Held,
+    outcome: DeliveryProcessed,
+    event: IntegrationEvent | None = None,
+) -> PastDelivery:
+    """What history keeps of a delivery or an event."""
+    is_delivery = isinstance(accepted, DeliveryVerified)
+    occurrence = None if event is None else event.occurrence
+    return PastDelivery(
+        event_id=accepted.id,
+        tenant=accepted.tenant,
+        integration_id=accepted.integration_id,
+        source=accepted.connector if is_delivery else accepted.source,
+        event_type=None if event is None else event.event_type,
+        canonical_type=None if event is None else event.canonical_type,
+        delivery_id=accepted.delivery_id if is_delivery else accepted.cloudevent_id,
+        status=outcome.status,
+        reason=outcome.reason,
+        accepted_at=accepted.at,
+        occurrence=None if occurrence is None else occurrence.model_dump(exclude_none=True),
+        place=Place(topic=held.topic, partition=held.record.partition, offset=held.record.offset),
+        size=len(held.record.value or b""),
+    )
 
 
 def _outcome(

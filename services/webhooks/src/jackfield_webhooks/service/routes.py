@@ -62,6 +62,10 @@ class Routes:
         """Every route of a tenant."""
         return self._tenants.get(tenant, {}).values()
 
+    def find(self, tenant: TenantId, key: str) -> Route | None:
+        """One route of a tenant."""
+        return self._tenants.get(tenant, {}).get(key)
+
     def candidates(self, event: IntegrationEvent) -> list[Route]:
         """The enabled routes of the event's tenant that take its source and type, in a stable order."""
         found = [

@@ -12,7 +12,7 @@ from jackfield_common.errors import ErrorKind, Failure
 from jackfield_common.events import ActionRequested, IntegrationEvent, Occurrence
 from jackfield_common.events.message import JsonObject
 from jackfield_common.expressions.program import Failed, Matched, NotMatched, Outcome, Program
-from jackfield_common.ids import ActionId, derived_id
+from jackfield_common.ids import ActionId, SubscriptionId, derived_id
 from jackfield_webhooks.models import Normalised, Routed, RouteFailure
 from jackfield_webhooks.service.catalogue import Catalogue
 from jackfield_webhooks.service.ordering import lane_name
@@ -35,10 +35,17 @@ class Router:
         self._evaluator = evaluator
         self._catalogue = catalogue
 
-    async def route(self, normalised: Normalised) -> Routed:
-        """The actions that an event leads to, and the routes that failed on it."""
+    async def route(
+        self, normalised: Normalised, only: frozenset[SubscriptionId] | None = None
+    ) -> Routed:
+        """The actions that an event leads to, and the routes that failed on it.
+
+        With `only` these routes alone are asked, unless it is empty.
+        """
         event = normalised.event
         candidates = self._routes.candidates(event)
+        if only:
+            candidates = [one for one in candidates if one.subscription.subscription_id in only]
         if not candidates:
             return Routed()
         requests: list[ActionRequested] = []
