@@ -245,14 +245,6 @@ class SearchIssues(Paged):
     order: Literal["asc", "desc"] = "desc"
 
 
-class CreateWebhook(InRepo):
-    """Make GitHub send the events of a repository to an address."""
-
-    url: str
-    secret: str = Field(min_length=16)
-    events: tuple[str, ...] = ("push",)
-
-
 class DeleteWebhook(InRepo):
     """Remove a webhook."""
 

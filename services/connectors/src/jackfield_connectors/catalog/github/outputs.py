@@ -164,11 +164,3 @@ class Written(Output):
     """A write of a file."""
 
     commit: WrittenCommit
-
-
-class Hook(Output):
-    """A webhook of a repository."""
-
-    id: int
-    active: bool
-    events: tuple[str, ...]

@@ -189,7 +189,6 @@ connector = Connector(
             pages=LinkPages(),
         ),
         post("create_project", "/projects", given.CreateProject, returns=answered.Project),
-        post("create_webhook", f"{PROJECT}/hooks", given.CreateWebhook, returns=answered.Hook),
         delete(
             "delete_webhook",
             f"{PROJECT}/hooks/{{hook_id}}",

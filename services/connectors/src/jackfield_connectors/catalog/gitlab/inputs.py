@@ -254,24 +254,6 @@ class CreateProject(Input):
     initialize_with_readme: bool = False
 
 
-class CreateWebhook(InProject):
-    """Make GitLab send the events of a project to an address."""
-
-    url: str
-    token: str = Field(min_length=16, description="Sent back as X-Gitlab-Token")
-    push_events: bool = True
-    tag_push_events: bool = False
-    issues_events: bool = False
-    merge_requests_events: bool = False
-    note_events: bool = False
-    pipeline_events: bool = False
-    job_events: bool = False
-    wiki_page_events: bool = False
-    deployment_events: bool = False
-    releases_events: bool = False
-    enable_ssl_verification: bool = True
-
-
 class DeleteWebhook(InProject):
     """Remove a webhook."""
 

@@ -132,10 +132,3 @@ class Project(Output):
     web_url: str
     default_branch: str | None = None
     visibility: str | None = None
-
-
-class Hook(Output):
-    """A webhook of a project."""
-
-    id: int
-    url: str

@@ -143,7 +143,6 @@ connector = Connector(
             result_path="result",
         ),
         post("ban_member", "/banChatMember", given.BanMember, returns=NoOutput, repeat=Repeat.SAFE),
-        post("set_webhook", "/setWebhook", given.SetWebhook, returns=NoOutput, repeat=Repeat.SAFE),
         post(
             "delete_webhook",
             "/deleteWebhook",
@@ -178,7 +177,8 @@ connector = Connector(
         },
         setup=(
             "Enter a secret here first: 1 to 256 letters, digits, _ and -.",
-            "Run the action set_webhook with the URL {url} and the same secret.",
+            "Call https://api.telegram.org/bot<token>/setWebhook with url={url} and the same secret as"
+            " secret_token.",
         ),
     ),
     popularity=80,

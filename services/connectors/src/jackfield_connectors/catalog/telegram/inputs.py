@@ -115,15 +115,6 @@ class BanMember(InChat):
     until_date: int | None = Field(default=None, description="Seconds since 1970; for ever else")
 
 
-class SetWebhook(Input):
-    """Make Telegram send the bot's updates to an address."""
-
-    url: str = Field(pattern=r"^https://")
-    secret_token: str = Field(pattern=r"^[A-Za-z0-9_-]{1,256}$")
-    allowed_updates: tuple[str, ...] | None = None
-    drop_pending_updates: bool | None = None
-
-
 class DeleteWebhook(Input):
     """Stop sending updates."""
 
