@@ -160,9 +160,9 @@ class Outbox:
         # Starting the producer fences every earlier one with this id (Kafka: init transactions).
         identity = f"{self._kafka.settings.topic_prefix}jackfield-{self._kafka.service}-outbox"
         producer = self._kafka.producer(transactional_id=identity, transaction_timeout_ms=30_000)
-        await producer.start()
-        log.info("outbox_relay_started", transactional_id=identity)
         try:
+            await producer.start()
+            log.info("outbox_relay_started", transactional_id=identity)
             renew_at = 0.0
             loop = asyncio.get_running_loop()
             while True:
