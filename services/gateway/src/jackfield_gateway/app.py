@@ -159,7 +159,9 @@ async def compose(platform: Platform[GatewaySettings]) -> AsyncGenerator[None]:
         platform.tasks.start("retention", job.run)
         platform.readiness.add("webhooks", lambda: edge.ready)
         platform.readiness.add("answers", lambda: questions.ready)
-        platform.readiness.add("state", lambda: all(model.ready for model in models.all()))
+        # What the others tell (levels, health, tokens) may come later: asked for it, the API says so.
+        platform.readiness.add("connectors", lambda: models.manifests.ready)
+        platform.readiness.add("integrations", lambda: models.integrations.ready)
         app = application(services, settings.api_max_body, settings.api_max_requests)
         await edge.start()
         stack.push_async_callback(edge.stop)

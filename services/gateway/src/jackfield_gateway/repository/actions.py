@@ -108,7 +108,8 @@ class Actions:
             " ON CONFLICT (action_id) DO UPDATE SET status = 'completed',"
             " success = excluded.success, message = excluded.message, data = excluded.data,"
             " error = excluded.error, field = excluded.field, attempts = excluded.attempts,"
-            " duration_ms = excluded.duration_ms, completed_at = excluded.completed_at"
+            " duration_ms = excluded.duration_ms, completed_at = excluded.completed_at,"
+            " recorded_at = now()"
             " WHERE a.attempts IS NULL AND a.tenant = excluded.tenant",
             [
                 (
