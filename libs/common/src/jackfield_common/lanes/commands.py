@@ -47,6 +47,7 @@ async def carry_out(command: WorkCommand, parking: Parking) -> Answer:
             success=False,
             message=failure.message,
             error=failure.kind,
+            field=failure.field,
         )
     log.info("work_command", verb=command.verb, tenant=command.tenant, state=command.state)
     return Answer(tenant=command.tenant, correlation_id="", instance="", success=True, data=data)

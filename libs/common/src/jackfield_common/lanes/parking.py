@@ -19,6 +19,7 @@ MAX_PAGE: Final = 500
 MAX_AT_ONCE: Final = 10_000
 """Rows changed by one command; the answer says when there are more."""
 
+_MAX_PLACE: Final = (1 << 63) - 1
 _SUMMARY: Final = (
     'id, consumer, topic, partition, "offset", place, key, lane, state, blocking, attempts,'
     " first_attempt_at, due_at, kind, message, tried, size, entered_at, changed_at, cause"
@@ -200,9 +201,12 @@ def _place(cursor: str | None) -> int:
     if cursor is None:
         return 0
     try:
-        return int(cursor)
+        place = int(cursor)
     except ValueError:
-        raise Failure(ErrorKind.INVALID, "this cursor came from no list", field="cursor") from None
+        place = -1
+    if not 0 <= place <= _MAX_PLACE:
+        raise Failure(ErrorKind.INVALID, "this cursor came from no list", field="cursor")
+    return place
 
 
 def _count(status: str) -> int:
