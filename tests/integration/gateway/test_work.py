@@ -165,3 +165,45 @@ async def test_wrong_questions_are_told(gateway: Running) -> None:
         assert (await gateway.http.get(f"{WORK}/items/none-such")).status_code == 404
         assert (await gateway.http.get(f"{WORK}/alive")).status_code == 404
         assert (await gateway.http.get("/api/work/gateway/dead")).status_code == 404
+
+
+async def test_a_cursor_that_came_from_no_list_is_named(gateway: Running) -> None:
+    async with consuming(gateway):
+        for cursor in ("none-such", "9" * 30):
+            await _names(gateway, {"cursor": cursor}, "cursor")
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"since": "0001-01-01T00:00:00+10:00"}, "since"),
+        ({"until": "2026-01-31T12:00:00"}, "until"),
+        ({"kind": "odd"}, "kind"),
+    ],
+)
+async def test_a_wrong_criterion_is_named_without_asking_anybody(
+    gateway: Running, more: dict[str, str], field: str
+) -> None:
+    await _names(gateway, more, field)
+
+
+async def _names(gateway: Running, params: dict[str, str], field: str) -> None:
+    answer = await gateway.http.get(f"{WORK}/dead", params=params)
+    assert answer.status_code == 422, answer.text
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+async def test_a_service_that_does_not_answer_is_told_in_time(
+    gateway: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jackfield_gateway.service.work.ANSWER_TIMEOUT", 0.3)
+    for method, path, body, said in (
+        ("GET", "dead", None, "ask again"),
+        ("POST", "dead/replay", {"kind": "timeout"}, "as soon as it runs"),
+        ("POST", "pause", {"integration_id": new_id()}, "as soon as it runs"),
+    ):
+        answer = await gateway.http.request(method, f"/api/work/connectors/{path}", json=body)
+        assert answer.status_code == 504, answer.text
+        problem = answer.json()
+        assert problem["type"] == "urn:jackfield:problem:unanswered"
+        assert said in problem["detail"]

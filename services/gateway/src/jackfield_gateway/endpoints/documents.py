@@ -13,6 +13,9 @@ Responses = dict[int | str, dict[str, Any]]
 
 ABSENT: Final[Responses] = {404: {"description": "There is no such thing for this tenant."}}
 CONFLICT: Final[Responses] = {409: {"description": "The thing's state does not allow this now."}}
+UNANSWERED: Final[Responses] = {
+    504: {"description": "The service that has to answer did not in time."}
+}
 PENDING: Final[Responses] = {
     202: {
         "description": "No result within `wait`: it can be read at the Location for 24 hours.",

@@ -22,6 +22,7 @@ from jackfield_gateway.models.problem import (
     Invalid,
     Problem,
     Refused,
+    Unanswered,
     Unauthenticated,
 )
 
@@ -42,6 +43,7 @@ _NAMES: Final = {
     422: "invalid",
     500: "internal",
     503: "unavailable",
+    504: "unanswered",
 }
 _DETAILS: Final = {
     404: "There is nothing at this path; /docs lists what there is.",
@@ -118,6 +120,8 @@ async def _on_refused(request: Request, error: Exception) -> Response:
             return problem(404, detail, _instance(request))
         case Conflict(detail=detail):
             return problem(409, detail, _instance(request))
+        case Unanswered(detail=detail):
+            return problem(504, detail, _instance(request))
         case _:
             return problem(400, cast(Refused, error).detail, _instance(request))
 

@@ -3,15 +3,15 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from jackfield_common.errors import ErrorKind
 from jackfield_common.lanes.parking import WorkContent
 from jackfield_gateway.endpoints.access import Called, Reader, Writer
-from jackfield_gateway.endpoints.documents import ABSENT
+from jackfield_gateway.endpoints.documents import ABSENT, UNANSWERED
 from jackfield_gateway.endpoints.parameters import Cursor, Id, IdempotencyKey, Limit
 from jackfield_gateway.models.value import Identifier
 from jackfield_gateway.models.work import (
+    Moment,
     PauseRequest,
     WorkChanged,
     WorkChoice,
@@ -22,11 +22,11 @@ from jackfield_gateway.models.work import (
 
 router = APIRouter(prefix="/api/work/{worker}", tags=["parked and dead work"])
 
-Since = Annotated[AwareDatetime | None, Query(description="Changed at or after this time.")]
-Until = Annotated[AwareDatetime | None, Query(description="Changed before this time.")]
+Since = Annotated[Moment | None, Query(description="Changed at or after this time.")]
+Until = Annotated[Moment | None, Query(description="Changed before this time.")]
 
 
-@router.get("/{state}", responses=ABSENT)
+@router.get("/{state}", responses=ABSENT | UNANSWERED)
 async def list_work(
     actor: Reader,
     called: Called,
@@ -44,13 +44,13 @@ async def list_work(
     return await called.works.page(actor, worker, state, choice, limit, cursor)
 
 
-@router.get("/items/{work_id}", responses=ABSENT)
+@router.get("/items/{work_id}", responses=ABSENT | UNANSWERED)
 async def get_work(actor: Reader, called: Called, worker: Worker, work_id: Id) -> WorkContent:
     """One piece of work with its original bytes and headers (base64)."""
     return await called.works.read(actor, worker, work_id)
 
 
-@router.post("/parked/retry", responses=ABSENT)
+@router.post("/parked/retry", responses=ABSENT | UNANSWERED)
 async def retry_work(
     actor: Writer, called: Called, worker: Worker, choice: WorkChoice
 ) -> WorkChanged:
@@ -60,7 +60,7 @@ async def retry_work(
     )
 
 
-@router.post("/{state}/cancel", responses=ABSENT)
+@router.post("/{state}/cancel", responses=ABSENT | UNANSWERED)
 async def cancel_work(
     actor: Writer, called: Called, worker: Worker, state: WorkState, choice: WorkChoice
 ) -> WorkChanged:
@@ -68,7 +68,7 @@ async def cancel_work(
     return WorkChanged(count=await called.works.change(actor, worker, "cancel", state, choice))
 
 
-@router.post("/dead/replay", responses=ABSENT)
+@router.post("/dead/replay", responses=ABSENT | UNANSWERED)
 async def replay_work(
     actor: Writer,
     called: Called,
@@ -83,13 +83,13 @@ async def replay_work(
     return WorkChanged(count=count)
 
 
-@router.post("/pause", status_code=204, responses=ABSENT)
+@router.post("/pause", status_code=204, responses=ABSENT | UNANSWERED)
 async def pause_work(actor: Writer, called: Called, worker: Worker, wanted: PauseRequest) -> None:
     """Let the work of an integration wait, until it is resumed."""
     await called.works.pause(actor, worker, "pause", wanted.integration_id)
 
 
-@router.post("/resume", status_code=204, responses=ABSENT)
+@router.post("/resume", status_code=204, responses=ABSENT | UNANSWERED)
 async def resume_work(actor: Writer, called: Called, worker: Worker, wanted: PauseRequest) -> None:
     """Let the work of an integration go on."""
     await called.works.pause(actor, worker, "resume", wanted.integration_id)

@@ -8,7 +8,8 @@ Exception
            ├── Forbidden        somebody known may not                      403
            ├── Absent           the thing addressed is not there            404
            ├── Conflict         its state does not allow it now             409
-           └── Invalid          a field is wrong                            422
+           ├── Invalid          a field is wrong                            422
+           └── Unanswered       it was handed on, and no answer came        504
 """
 
 from collections.abc import Sequence
@@ -72,6 +73,10 @@ class Absent(Refused):
 
 class Conflict(Refused):
     """The state of a thing does not allow this now."""
+
+
+class Unanswered(Refused):
+    """The service that has to answer was asked, and did not in time."""
 
 
 class Invalid(Refused):

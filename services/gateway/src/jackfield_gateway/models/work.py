@@ -1,5 +1,6 @@
 """Parked and dead work, as its owner sees and handles it."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,6 +10,12 @@ from jackfield_common.errors import ErrorKind
 from jackfield_common.lanes.parking import WorkRow
 from jackfield_gateway.models.page import Page
 from jackfield_gateway.models.value import Identifier, Value, Wanted
+
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+]
+"""A time that a database holds in every zone."""
 
 
 class Worker(StrEnum):
@@ -37,8 +44,8 @@ class WorkChoice(Wanted):
     work_ids: Annotated[tuple[Identifier, ...], Field(max_length=500)] = ()
     integration_id: Identifier | None = None
     kind: ErrorKind | None = None
-    since: AwareDatetime | None = Field(default=None, description="Changed at or after this time.")
-    until: AwareDatetime | None = Field(default=None, description="Changed before this time.")
+    since: Moment | None = Field(default=None, description="Changed at or after this time.")
+    until: Moment | None = Field(default=None, description="Changed before this time.")
 
 
 class WorkChanged(Value):

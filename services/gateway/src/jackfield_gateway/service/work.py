@@ -2,13 +2,13 @@
 
 from typing import Any, Final, Literal, cast
 
-from jackfield_common.errors import ErrorKind, NotReady
+from jackfield_common.errors import ErrorKind
 from jackfield_common.events.command import ConnectorsCommand, WebhooksCommand, WorkCommand
 from jackfield_common.events.message import JsonObject
 from jackfield_common.ids import IntegrationId, derived_id, new_id
 from jackfield_common.lanes.parking import WorkContent, WorkRow
 from jackfield_gateway.models.actor import Actor
-from jackfield_gateway.models.problem import Absent, Conflict, invalid
+from jackfield_gateway.models.problem import Absent, Conflict, Unanswered, invalid
 from jackfield_gateway.models.work import WorkChoice, Worker, WorkPage, WorkState
 from jackfield_gateway.repository.store import Store
 from jackfield_gateway.service.audit import allowed
@@ -42,7 +42,7 @@ class Works:
         limit: int,
         cursor: str | None,
     ) -> WorkPage:
-        """Work of a tenant, oldest first. Raises Invalid for a bad cursor, NotReady."""
+        """Work of a tenant, oldest first. Raises Invalid for a bad cursor, NotReady, Unanswered."""
         more = {"state": state.value, "limit": limit, "cursor": cursor}
         data = await self._ask(actor, worker, "list", choice, **more)
         rows = cast(list[Any], data["works"])
@@ -53,7 +53,7 @@ class Works:
         )
 
     async def read(self, actor: Actor, worker: Worker, work_id: str) -> WorkContent:
-        """One piece of work with its original bytes and headers. Raises Absent, NotReady."""
+        """One piece of work with its original bytes and headers. Raises Absent, NotReady, Unanswered."""
         data = await self._ask(actor, worker, "read", WorkChoice(work_ids=(work_id,)))
         return WorkContent.model_validate(data["work"])
 
@@ -66,7 +66,9 @@ class Works:
         choice: WorkChoice,
         idempotency_key: str | None = None,
     ) -> int:
-        """Retry, give up, or run again; returns how much that was. Raises Invalid, NotReady.
+        """Retry, give up, or run again; returns how much that was.
+
+        Raises Invalid, NotReady, Unanswered.
 
         The same `idempotency_key` of the same actor replays a piece of work once.
         """
@@ -80,7 +82,7 @@ class Works:
         return int(cast(int, data["lanes" if change == "retry" else "works"]))
 
     async def pause(self, actor: Actor, worker: Worker, verb: Pause, integration_id: str) -> None:
-        """Let an integration's work wait, or go on. Raises NotReady."""
+        """Let an integration's work wait, or go on. Raises NotReady, Unanswered."""
         choice = WorkChoice(integration_id=integration_id)
         await self._record(actor, worker, verb, choice)
         await self._ask(actor, worker, verb, choice)
@@ -116,9 +118,13 @@ class Works:
             try:
                 answer = await asked.answer()
             except TimeoutError:
-                raise NotReady(
-                    f"the {worker} service did not answer within {ANSWER_TIMEOUT:g} s",
-                    retry_after=2,
+                later = (
+                    "ask again"
+                    if verb in ("list", "read")
+                    else "it does what was asked as soon as it runs; asking again does no harm"
+                )
+                raise Unanswered(
+                    f"The {worker} service did not answer within {ANSWER_TIMEOUT:g} s: {later}."
                 ) from None
         if answer.success:
             return answer.data or {}
