@@ -5,10 +5,11 @@ from ipaddress import ip_address
 import pytest
 from pydantic import JsonValue
 
-from jackfield_gateway.service.addresses import Addresses, IpAddress, addresses_in
+from jackfield_common.egress import Address
+from jackfield_gateway.service.addresses import Addresses, addresses_in
 
 
-async def resolve(host: str) -> list[IpAddress]:
+async def resolve(host: str) -> list[Address]:
     known = {
         "inside.example": ["10.1.2.3"],
         "half.example": ["10.1.2.3", "192.0.2.1"],
@@ -29,7 +30,7 @@ ADDRESSES = Addresses(("10.0.0.0/8", "127.0.0.0/8", "::1/128"), resolve)
         "http://[::1]:9000/x",
         "http://localhost",
         "http://inside.example/api",
-        "http://[::ffff:10.0.0.1]/",
+        "https://10.0.0.1",
         "HTTPS://EXAMPLE.COM",
     ],
 )
@@ -43,6 +44,9 @@ async def test_these_may_be_used(url: str) -> None:
         "http://example.com",
         "http://half.example",
         "http://192.168.0.1",
+        "https://192.168.0.1",
+        "https://169.254.169.254/latest",
+        "https://[fd00::1]/",
         "http://127.0.0.1.example.com",
         "ftp://127.0.0.1",
         "file:///etc/passwd",

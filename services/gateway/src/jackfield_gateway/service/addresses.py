@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolve = Callable[[str], Awaitable[list[IpAddress]]]
+from jackfield_common.egress import Address, Egress, literal
+
+Resolve = Callable[[str], Awaitable[list[Address]]]
 
 RESOLVE_TIMEOUT: Final = 2.0
 """Seconds."""
 
 
-async def resolve(host: str) -> list[IpAddress]:
+async def resolve(host: str) -> list[Address]:
     """The addresses of a host name; none when it has none, or none was found in time."""
     loop = asyncio.get_running_loop()
     try:
@@ -35,7 +36,7 @@ class Addresses:
     """
 
     def __init__(self, allow: Iterable[str], resolve: Resolve = resolve) -> None:
-        self._networks = [ipaddress.ip_network(network) for network in allow]
+        self._egress = Egress(tuple(allow))
         self._resolve = resolve
 
     async def objection(self, url: str) -> str | None:
@@ -49,6 +50,12 @@ class Addresses:
             return "give an address that begins with https://"
         if parts.username is not None or parts.password is not None:
             return "an address must not hold a user name or a password: give them as credentials"
+        address = literal(host)
+        if address is not None and not self._egress.reachable(address):
+            return (
+                "leads into a network that calls may not reach, unless the operator names it in"
+                " JACKFIELD_EGRESS_ALLOW"
+            )
         if parts.scheme == "http" and not await self.opened(host):
             return (
                 "give an https address; plain http is only for hosts inside the networks of"
@@ -58,17 +65,9 @@ class Addresses:
 
     async def opened(self, host: str) -> bool:
         """Whether `host` lies, with all its addresses, in networks that the operator opened."""
-        if not self._networks:
-            return False
-        try:
-            found = [ipaddress.ip_address(host)]
-        except ValueError:
-            found = await self._resolve(host)
-        return bool(found) and all(self._is_opened(address) for address in found)
-
-    def _is_opened(self, address: IpAddress) -> bool:
-        plain = getattr(address, "ipv4_mapped", None) or address
-        return any(plain in network for network in self._networks)
+        address = literal(host)
+        found = [address] if address is not None else await self._resolve(host)
+        return bool(found) and all(self._egress.allowed(address) for address in found)
 
 
 def addresses_in(value: JsonValue, path: str) -> Iterator[tuple[str, str]]:
