@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from jackfield_common.errors import ErrorKind, Failure
-from jackfield_connectors.engine.template import ABSENT, fill_body, fill_path
+from jackfield_connectors.engine.template import ABSENT, fill_body, fill_members, fill_path
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -47,7 +47,14 @@ BODIES: list[tuple[JsonValue, dict[str, JsonValue], object]] = [
     ("x {a} y", {}, ABSENT),
     ("{a}: {b}", {"b": True}, ": true"),
     ("plain", {}, "plain"),
-    ({"k": {"n": "{a}"}, "fixed": 1}, {}, {"fixed": 1}),
+    ({"k": {"n": "{a}"}, "fixed": 1}, {}, ABSENT),
+    ({"k": {"n": "{a}"}, "fixed": 1}, {"a": 2}, {"k": {"n": 2}, "fixed": 1}),
+    ({"k": {"fixed": 1}, "n": [1]}, {}, {"k": {"fixed": 1}, "n": [1]}),
+    (
+        [{"type": "x", "value": "{a}"}, {"type": "y", "value": "{b}"}],
+        {"b": 1},
+        [{"type": "y", "value": 1}],
+    ),
     ({"k": {"n": "{a}"}}, {}, ABSENT),
     ({"k": [{"n": "{a}"}, {"n": "{b}"}]}, {"b": 2}, {"k": [{"n": 2}]}),
     ({}, {}, {}),
@@ -55,6 +62,11 @@ BODIES: list[tuple[JsonValue, dict[str, JsonValue], object]] = [
     ({"k": "{a}"}, {"a": False}, {"k": False}),
     ({"k": "{a}"}, {"a": "{b}", "b": "secret"}, {"k": "{b}"}),
 ]
+
+
+def test_constants_at_the_top_stay() -> None:
+    template: dict[str, JsonValue] = {"name": "web", "config": {"kind": "json", "url": "{url}"}}
+    assert fill_members(template, {}) == {"name": "web"}
 
 
 @pytest.mark.parametrize(("template", "values", "expected"), BODIES)

@@ -54,11 +54,15 @@ class SecretUrl(Model):
     """The address itself is the secret, as with Slack's incoming webhooks.
 
     It replaces the base URL; `hosts` says where it may lead (a leading dot matches subdomains),
-    empty means anywhere the operator's network rules allow.
+    empty means anywhere the operator's network rules allow. Where it is more than an address, `path` says
+    what is made of its path (`{path}`), and `headers` what carries its user name (`{user}`), which never
+    stays in the address.
     """
 
     kind: Literal["secret_url"] = "secret_url"
     hosts: tuple[str, ...] = ()
+    path: str = "{path}"
+    headers: dict[str, str] = {}
     fields: tuple[FormField, ...] = (secret("webhook_url", "Webhook URL"),)
 
 
@@ -81,7 +85,7 @@ class OAuth2(Model):
     scope_separator: str = " "
     authorize_params: dict[str, str] = {}
     client_auth: Literal["client_secret_basic", "client_secret_post"] = "client_secret_post"
-    token_encoding: Literal["form", "json"] = "form"
+    token_encoding: Literal["form", "json"] = "form"  # noqa: S105 - an encoding
     access_token_seconds: int | None = Field(default=None, gt=0)
     issuer: str | None = None
     fields: tuple[FormField, ...] = (

@@ -54,7 +54,7 @@ class HttpCall(Model):
     `rename` says what the vendor calls a field of the query or of the body.
 
     `body` is a template for bodies that nest: a string that is `{name}` alone becomes that field's value
-    with its type, other strings are filled in; what is built of absent fields alone is left out.
+    with its type, other strings are filled in; what names fields, and none of them is there, is left out.
     `body_field` sends one field alone as the whole body, with `encoding="raw"` as text of `content_type`.
     Form encoding nests with brackets (`metadata[key]`).
 
@@ -72,7 +72,7 @@ class HttpCall(Model):
     rename: dict[str, str] = {}
     encoding: Literal["json", "form", "raw"] = "json"
     content_type: str = ""
-    body: JsonValue = None
+    body: dict[str, JsonValue] | None = None
     body_field: str | None = None
     answer: Literal["json", "text", "bytes"] = "json"
     result_path: str = ""

@@ -28,8 +28,7 @@ from jackfield_common.errors import ErrorKind, Failure
 from jackfield_connectors.engine.credentials import Credential
 from jackfield_connectors.engine.operations import own_base_url
 from jackfield_connectors.engine.template import (
-    ABSENT,
-    fill_body,
+    fill_members,
     fill_path,
     fill_text,
     places,
@@ -101,8 +100,7 @@ def draft(call: HttpCall, values: Mapping[str, JsonValue]) -> Draft:
     elif call.body_field is not None:
         body = left.get(call.body_field)
     elif call.body is not None:
-        filled = fill_body(call.body, {**call.constants, **left})
-        body = {} if filled is ABSENT else filled  # pyright: ignore[reportAssignmentType]
+        body = fill_members(call.body, {**call.constants, **left})
     elif renamed or call.method != "DELETE":
         body = renamed
     return Draft(
@@ -137,8 +135,10 @@ def base_of(
 ) -> Base:
     """The base URL: the secret one, else the setting, else the vendor's. Raises Failure(INVALID)."""
     if isinstance(scheme, SecretUrl):
-        url = _field(scheme, credential, 0)
-        return Base(url, named_only=not _is_at(url, scheme.hosts))
+        url = _secret_url(scheme, credential)
+        filled = scheme.path.replace("{path}", url.raw_path)
+        query = f"?{url.raw_query_string}" if url.raw_query_string else ""
+        return Base(f"{url.origin()}{filled}{query}", named_only=not _is_at(url, scheme.hosts))
     values = {**config, **_path_key(scheme, credential)}
     chosen = config.get("base_url")
     if isinstance(chosen, str) and chosen:
@@ -156,11 +156,18 @@ def _path_key(scheme: Auth, credential: Credential) -> dict[str, JsonValue]:
     return {}
 
 
-def _is_at(url: str, hosts: tuple[str, ...]) -> bool:
+def _secret_url(scheme: SecretUrl, credential: Credential) -> URL:
     try:
-        host = URL(url).host or ""
+        url = URL(_field(scheme, credential, 0), encoded=True)
+        url.origin()
     except ValueError:
-        raise Failure(ErrorKind.INVALID, "the URL is not one", field="webhook_url") from None
+        name = scheme.fields[0].name
+        raise Failure(ErrorKind.INVALID, f"{name} is not a URL", field=name) from None
+    return url
+
+
+def _is_at(url: URL, hosts: tuple[str, ...]) -> bool:
+    host = url.host or ""
     if not hosts:
         return True
     return literal(host) is None and any(
@@ -278,8 +285,12 @@ def _form(values: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
 def _proof(scheme: Auth, credential: Credential) -> Iterator[tuple[str, str]]:
     """The headers that a credential goes into."""
     match scheme:
-        case NoAuth() | SecretUrl():
+        case NoAuth():
             return
+        case SecretUrl():
+            user = _secret_url(scheme, credential).user or ""
+            for name, value in scheme.headers.items():
+                yield name, value.replace("{user}", user)
         case Bearer():
             yield "Authorization", f"{scheme.prefix} {_field(scheme, credential, 0)}".strip()
         case OAuth2():

@@ -56,8 +56,16 @@ def fill_text(text: str, values: Mapping[str, JsonValue], *, field: str) -> str:
     return _PLACE.sub(value_of, text)
 
 
+def fill_members(
+    template: Mapping[str, JsonValue], values: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """An object with its names filled in, without the members that are built of absent names alone."""
+    filled = {key: fill_body(item, values) for key, item in template.items()}
+    return {key: item for key, item in filled.items() if not isinstance(item, _Absent)}
+
+
 def fill_body(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue | _Absent:
-    """A body with its names filled in; ABSENT where nothing that it names is there."""
+    """A part of a body with its names filled in; ABSENT where it names something and none of it is there."""
     match template:
         case str():
             whole = _WHOLE.match(template)
@@ -68,13 +76,15 @@ def fill_body(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue
                 return ABSENT
             return _PLACE.sub(lambda match: as_text(values.get(match[2])) or "", template)
         case dict():
-            filled = {key: fill_body(item, values) for key, item in template.items()}
-            kept = {key: item for key, item in filled.items() if not isinstance(item, _Absent)}
-            return ABSENT if template and not kept else kept
+            kept = fill_members(template, values)
+            # Constants accompany what is named; they do not stand for it.
+            empty = all(only_constants(template[key]) for key in kept)
+            return ABSENT if empty and not only_constants(template) else kept
         case list():
             items = [fill_body(item, values) for item in template]
-            kept = [item for item in items if not isinstance(item, _Absent)]
-            return ABSENT if template and not kept else kept
+            there = [item for item in items if not isinstance(item, _Absent)]
+            empty = not there and not only_constants(template)
+            return ABSENT if empty else there
         case _:
             return template
 
