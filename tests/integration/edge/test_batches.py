@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from jackfield_common.kafka import Kafka
 from jackfield_common.settings import Settings
 from jackfield_common.topics import DELIVERY_VERIFIED, KIB, MIB, Service
-from jackfield_gateway.edge.batches import Batches
+from jackfield_gateway.edge.batches import MAX_HEADERS, Batches
 from jackfield_gateway.edge.reasons import Reason
 from tests.platform import make_kafka, until
 
@@ -113,7 +113,7 @@ async def test_a_producer_is_replaced_before_it_runs_out_of_sequence_numbers(
             while sent < 600:
                 if batches.put(sent % PARTITIONS, b"k", b"%d" % sent, [], sent) is None:
                     sent += 1
-                await asyncio.sleep(0)
+                await asyncio.sleep(0 if sent % 20 else 0.005)
         await until(lambda: settled.count == 600)
         assert batches.replaced >= 2
         assert settled.unknown == []
@@ -146,9 +146,9 @@ async def test_what_is_too_large_is_never_appended(settings: Settings) -> None:
     settled = Settled()
     async with batches_on(settings, settled, max_outstanding=3 * MIB) as (_, batches):
         assert batches.put(0, b"k", b"x" * 2 * MIB, [], 0) is Reason.TOO_LARGE_FOR_BUS
-        assert batches.put(0, b"k", b"x" * (2 * MIB - 200), [], 1) is None
-        assert batches.put(1, b"k", b"x" * (2 * MIB - 200), [], 2) is Reason.OVERLOADED
+        assert batches.put(0, b"k", b"x" * (2 * MIB - MAX_HEADERS - 1), [], 1) is None
+        assert batches.put(1, b"k", b"x" * (2 * MIB - MAX_HEADERS - 1), [], 2) is Reason.OVERLOADED
         await until(lambda: settled.stored == [1])
-        assert batches.put(1, b"k", b"x" * (2 * MIB - 200), [], 3) is None
+        assert batches.put(1, b"k", b"x" * (2 * MIB - MAX_HEADERS - 1), [], 3) is None
         await until(lambda: settled.stored == [1, 3])
         assert batches.replaced == 0

@@ -1,5 +1,9 @@
 """Group commit into one topic: per partition one batch is on its way while the next one fills.
 
+aiokafka has one request at a time with each broker. A batch handed over while it is away would only
+wait, closed; so it keeps filling until the request is back, and the partitions that a broker leads go
+out together. A request that does not come back soon holds nobody up.
+
 aiokafka's idempotent producer has two states it cannot leave: after a refused batch every later batch
 of that partition fails with OutOfOrderSequence, and after 2**31 records of one partition all fail.
 So sizes are checked before a record is appended, a batch that fails replaces the producer, and so do
@@ -9,13 +13,13 @@ capped: what is refused for that was never appended.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
@@ -33,7 +37,10 @@ MAX_RECORDS: Final = 2**30
 _BATCH_BYTES: Final = 256 * 1024
 _MAX_SUBMITTED: Final = 56 * MIB
 """Bytes with the producer at a time: one request holds at most these, and brokers take 100 MiB."""
-_RECORD_OVERHEAD: Final = 96
+MAX_HEADERS: Final = 2048
+"""What the headers of a record and its framing may take, in bytes; counted for each record."""
+_TOGETHER: Final = 0.02
+"""Seconds that a batch waits for the request before it, at most."""
 _CLOSE_TIMEOUT: Final = 2.0
 _BACKOFF: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -44,7 +51,7 @@ Headers = Sequence[tuple[str, bytes]]
 class _Batch(Generic[W]):
     """Records of one partition, and who waits for them."""
 
-    __slots__ = ("builder", "bytes", "producer", "since", "waiters")
+    __slots__ = ("builder", "bytes", "leader", "producer", "since", "waiters")
 
     def __init__(self, builder: "BatchBuilder", since: float) -> None:
         self.builder = builder
@@ -52,14 +59,16 @@ class _Batch(Generic[W]):
         self.bytes = 0
         self.since = since
         self.producer: AIOKafkaProducer | None = None
+        self.leader: int | None = None
 
 
 class _Partition(Generic[W]):
     """One partition: the batch that fills, those that are full, the one under way."""
 
-    __slots__ = ("due", "filling", "full", "index", "records", "stalled", "under_way")
+    __slots__ = ("address", "due", "filling", "full", "index", "records", "stalled", "under_way")
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, topic: str, index: int) -> None:
+        self.address = TopicPartition(topic, index)
         self.index = index
         self.filling: _Batch[W] | None = None
         self.full: deque[_Batch[W]] = deque()
@@ -108,6 +117,8 @@ class Batches(Generic[W]):
         self._partitions: list[_Partition[W]] = []
         self._due: list[_Partition[W]] = []
         self._scheduled = False
+        self._overdue: asyncio.TimerHandle | None = None
+        self._busy: Counter[int | None] = Counter()
         self._submitted = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -129,6 +140,8 @@ class Batches(Generic[W]):
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
+        if self._overdue is not None:
+            self._overdue.cancel()
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await _close(producer)
@@ -146,13 +159,6 @@ class Batches(Generic[W]):
         """Whether records are being acknowledged."""
         return self._producer is not None and not any(one.stalled for one in self._partitions)
 
-    def size(self, key: bytes, value: bytes, headers: Headers) -> int:
-        """An upper bound for the bytes of a record at the broker."""
-        size = len(key) + len(value) + _RECORD_OVERHEAD
-        for name, content in headers:
-            size += len(name) + len(content) + 6
-        return size
-
     def put(
         self, partition: int, key: bytes, value: bytes, headers: Headers, waiter: W
     ) -> Reason | None:
@@ -162,7 +168,7 @@ class Batches(Generic[W]):
         target = self._partitions[partition]
         if target.stalled:
             return Reason.KAFKA
-        size = self.size(key, value, headers)
+        size = len(key) + len(value) + MAX_HEADERS
         if size > self._record_limit:
             return Reason.TOO_LARGE_FOR_BUS
         if self.outstanding + size > self._max_outstanding:
@@ -216,12 +222,19 @@ class Batches(Generic[W]):
             # after all that arrived in this turn of the loop: it goes out together
             self._loop.call_soon(self._flush)
 
+    def _flush_overdue(self) -> None:
+        self._overdue = None
+        self._busy.clear()
+        self._flush()
+
     def _flush(self) -> None:
         self._scheduled = False
         producer = self._producer
         if producer is None:
             return
         due, self._due = self._due, []
+        busy = {leader for leader, batches in self._busy.items() if batches > 0}
+        leader_of = producer.client.cluster.leader_for_partition
         sending: list[tuple[_Partition[W], _Batch[W]]] = []
         for partition in due:
             if partition.under_way is not None or not partition.waiting():
@@ -229,17 +242,23 @@ class Batches(Generic[W]):
                 continue
             first = partition.full[0] if partition.full else partition.filling
             assert first is not None
-            if self._submitted and self._submitted + first.bytes > _MAX_SUBMITTED:
+            leader = cast("int | None", leader_of(partition.address))
+            if leader in busy or (
+                self._submitted and self._submitted + first.bytes > _MAX_SUBMITTED
+            ):
                 self._due.append(partition)
                 continue
             batch = partition.next()
             assert batch is not None
             partition.due = False
             partition.under_way = batch
-            batch.producer = producer
+            batch.producer, batch.leader = producer, leader
+            self._busy[leader] += 1
             self._submitted += batch.bytes
             partition.records += len(batch.waiters)
             sending.append((partition, batch))
+        if self._due and self._overdue is None:
+            self._overdue = self._loop.call_later(_TOGETHER, self._flush_overdue)
         if sending:
             self._spawn(self._send(producer, sending))
             if any(partition.records >= self._max_records for partition, _ in sending):
@@ -266,6 +285,8 @@ class Batches(Generic[W]):
         self, partition: _Partition[W], batch: _Batch[W], future: asyncio.Future[RecordMetadata]
     ) -> None:
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if partition.under_way is not batch:
+            return  # given up with its producer
         if error is not None:
             self._failed(partition, batch, error)
             return
@@ -274,6 +295,8 @@ class Batches(Generic[W]):
             self._settle(batch.waiters, True)
 
     def _failed(self, partition: _Partition[W], batch: _Batch[W], error: BaseException) -> None:
+        if partition.under_way is not batch:
+            return
         log.error("batch_failed", topic=self._topic, partition=partition.index, error=repr(error))
         self._release(partition, batch)
         if batch.waiters:
@@ -286,6 +309,8 @@ class Batches(Generic[W]):
         self._submitted -= batch.bytes
         partition.under_way = None
         partition.stalled = False
+        if self._busy[batch.leader] > 0:
+            self._busy[batch.leader] -= 1
         self._released.set()
         if partition.waiting() and not partition.due:
             self._make_due(partition)
@@ -350,7 +375,7 @@ class Batches(Generic[W]):
                 raise
             break
         if not self._partitions:
-            self._partitions = [_Partition(index) for index in range(len(found))]
+            self._partitions = [_Partition(self._topic, index) for index in range(len(found))]
         for partition in self._partitions:
             partition.records = 0
         self._producer = producer

@@ -34,8 +34,6 @@ class Edge:
     """The webhook listener: `start` binds its port, `stop` drains it.
 
     It answers 503 until the read models are ready and Kafka is there; both may come and go.
-    `take_secret` stores a secret that a vendor delivers in a handshake (Asana, Notion) so that this
-    listener learns it with the integration's next state; without it such handshakes are refused.
     """
 
     def __init__(
@@ -48,7 +46,6 @@ class Edge:
         *,
         clock: Callable[[], float] = time.time,
         registry: CollectorRegistry = REGISTRY,
-        take_secret: SecretTaker | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -71,7 +68,6 @@ class Edge:
             self._statistics,
             Tracing(bool(kafka.settings.otlp_endpoint), settings.traces_per_second),
             fetcher,
-            take_secret,
             clock,
         )
         self._batches: Batches[Waiter] = Batches(
@@ -86,6 +82,14 @@ class Edge:
         self._collector = EdgeCollector(self._statistics)
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+
+    def take_secrets(self, take: SecretTaker) -> None:
+        """Who stores a secret that a vendor delivers in a handshake (Asana, Notion).
+
+        This listener learns it with the integration's next state. Without it such handshakes are
+        refused, and so are those of an integration that has a secret.
+        """
+        self._receiver.take_secret = take
 
     async def start(self) -> None:
         """Bind the port. Raises OSError when it is taken."""

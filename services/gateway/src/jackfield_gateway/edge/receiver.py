@@ -47,7 +47,6 @@ class Receiver:
         statistics: Statistics,
         tracing: Tracing,
         fetcher: Fetcher,
-        take_secret: SecretTaker | None,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
@@ -56,7 +55,8 @@ class Receiver:
         self._statistics = statistics
         self._tracing = tracing
         self._fetcher = fetcher
-        self._take = take_secret
+        self.take_secret: SecretTaker | None = None
+        """Who stores a secret that a vendor delivers."""
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._ids = Ids()
@@ -181,7 +181,7 @@ class Receiver:
         if secret is None and confirmation is None:
             self._statistics.handshakes += 1
             exchange.answer(answer)
-        elif secret is not None and (integration.verifier is not None or self._take is None):
+        elif secret is not None and (integration.verifier is not None or self.take_secret is None):
             # whoever could replace a secret could send anything from then on
             self.refuse(exchange, Reason.UNCONFIGURED)
         else:
@@ -197,8 +197,8 @@ class Receiver:
     ) -> None:
         """What a handshake asks for beside an answer, before it is answered."""
         try:
-            if secret is not None and self._take is not None:
-                await self._take(integration.id, SECRET_FIELD, secret)
+            if secret is not None and self.take_secret is not None:
+                await self.take_secret(integration.id, SECRET_FIELD, secret)
             if confirmation is not None:
                 await self._fetcher.get(confirmation)
         except NotReady:

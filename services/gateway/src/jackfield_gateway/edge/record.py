@@ -65,8 +65,7 @@ class Times:
         millisecond = int(now * 1000)
         if millisecond != self._millisecond:
             self._millisecond = millisecond
-            at = datetime.fromtimestamp(millisecond / 1000, UTC)
-            self._text = at.isoformat(timespec="milliseconds").encode()
+            self._text = datetime.fromtimestamp(millisecond / 1000, UTC).isoformat().encode()
         return self._text
 
 
