@@ -6,6 +6,8 @@ with a product; the tests of the running services use the real one.
 """
 
 import asyncio
+import hmac
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,12 +21,13 @@ from jackfield_common.egress import Egress
 from jackfield_common.errors import ErrorKind, Failure
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.ids import DEFAULT_TENANT, IntegrationId, new_id
-from jackfield_connectors.engine import Engine
+from jackfield_connectors.engine import Engine, Unfitting
 from jackfield_connectors.engine.credentials import Credential
 from jackfield_connectors.engine.operations import Operations
 from jackfield_connectors.engine.transport import Transport
 
 API_KEY = "jf_key_of_the_tests"
+MAX_WEBHOOK = 25 * 1024 * 1024
 
 
 @dataclass
@@ -34,7 +37,7 @@ class _Installed:
     auth: str
     config: dict[str, Any]
     credential: dict[str, str] = field(default_factory=dict[str, str])
-    secrets: dict[str, str] = field(default_factory=dict[str, str])
+    secrets: list[str] = field(default_factory=list[str])
 
 
 class Product:
@@ -52,8 +55,23 @@ class Product:
         self.results: dict[str, dict[str, Any]] = {}
         self._by_key: dict[str, str] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._operations = Operations(manifest)
+        performed = manifest
+        if "waits for ever" in broken:
+            slow = tuple(one.model_copy(update={"timeout": 600}) for one in manifest.actions)
+            performed = manifest.model_copy(update={"actions": slow})
+        if "opens a connection each time" in broken:
+            performed = manifest.model_copy(update={"headers": {"Connection": "close"}})
+        self._operations = Operations(performed)
         self._runner: web.AppRunner | None = None
+        self._listener: web.AppRunner | None = None
+        self._alone = asyncio.Lock()
+        self._keys = {API_KEY: "api"}
+        self._routes: dict[str, dict[str, Any]] = {}
+        self._events: dict[str, dict[str, Any]] = {}
+        self._deliveries: set[tuple[str, str]] = set()
+        self._queue: asyncio.Queue[tuple[_Installed, dict[str, Any], dict[str, Any]]] = (
+            asyncio.Queue()
+        )
 
     async def __aenter__(self) -> "Product":
         self._transport = Transport(Egress(("127.0.0.0/8",)))
@@ -67,9 +85,19 @@ class Product:
         app.router.add_post("/api/marketplace/installed/{id}/test", self._test)
         app.router.add_post("/api/marketplace/installed/{id}/actions/{action}", self._act)
         app.router.add_get("/api/actions/{id}", self._result)
-        self._runner = web.AppRunner(app)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        app.router.add_get("/api/integrations/{id}/health", self._one)
+        app.router.add_post("/api/keys", self._add_key)
+        app.router.add_delete("/api/keys/{id}", self._drop_key)
+        app.router.add_post("/api/routes", self._add_route)
+        app.router.add_delete("/api/routes/{id}", self._drop_route)
+        app.router.add_get("/api/events/{id}", self._event)
+        self._runner = await _listening(app)
+        listener = web.Application(client_max_size=MAX_WEBHOOK)
+        listener.router.add_post("/webhooks/{id}", self._webhook)
+        if "shows the API to vendors" in self.broken:
+            listener.router.add_get("/api/marketplace/installed", self._all)
+        self._listener = await _listening(listener)
+        self._background.add(asyncio.create_task(self._route_all()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -77,13 +105,17 @@ class Product:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._transport.close()
-        assert self._runner is not None
-        await self._runner.cleanup()
+        for runner in (self._runner, self._listener):
+            assert runner is not None
+            await runner.cleanup()
 
     @property
     def url(self) -> str:
-        assert self._runner is not None
-        return f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return _address(self._runner)
+
+    @property
+    def webhook_url(self) -> str:
+        return _address(self._listener)
 
     def install(self, name: str = "mine") -> str:
         """The integration that is to be certified."""
@@ -96,9 +128,12 @@ class Product:
         if self.away:
             return _problem(503, "away")
         await asyncio.sleep(self.slow)
-        open_door = "accepts any key" in self.broken
-        if request.headers.get("Authorization") != f"Bearer {API_KEY}" and not open_door:
+        key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        scope = self._keys.get(key, "api" if "accepts any key" in self.broken else "")
+        if not scope:
             return _problem(401, "no key")
+        if scope == "read_api" and request.method != "GET" and "ignores scopes" not in self.broken:
+            return _problem(403, "may not act")
         return await handler(request)
 
     async def _install(self, request: web.Request) -> web.StreamResponse:
@@ -113,7 +148,16 @@ class Product:
         scheme = next(auth for auth in self.manifest.auth if auth.kind == one.auth)
         own = {each.name for each in scheme.fields}
         for name, value in body.get("credentials", {}).items():
-            (one.credential if name in own else one.secrets)[name] = value
+            if name in own:
+                one.credential[name] = value
+            else:
+                keep = one.secrets[:1] if "forgets the earlier secret" not in self.broken else []
+                one.secrets = [value, *keep]
+        wanted = body.get("config", {}).get("base_url")
+        if wanted is not None:
+            if "calls anywhere" not in self.broken:
+                return _problem(422, "not inside the networks of the operator")
+            one.config["base_url"] = wanted
         return web.json_response(self._shown(one))
 
     async def _all(self, _: web.Request) -> web.StreamResponse:
@@ -175,9 +219,18 @@ class Product:
             return
         deadline = time.monotonic() + wait - 0.2
         attempts = 0
+        if "works one by one" in self.broken:
+            await self._alone.acquire()
+        if "dawdles" in self.broken:
+            await asyncio.sleep(0.6)
         while True:
             attempts += 1
             failure, data = await self._attempt(action_id, one, action, given)
+            if "does it twice" in self.broken and attempts == 1:
+                continue
+            unknown = failure is not None and failure.kind is ErrorKind.OUTCOME_UNKNOWN
+            if "repeats unsafe work" in self.broken and unknown and attempts < 3:
+                continue
             if failure is None or not failure.retryable or failure.kind is ErrorKind.AUTH:
                 break
             if "never retries" in self.broken:
@@ -188,6 +241,12 @@ class Product:
             if time.monotonic() + pause > deadline:
                 break
             await asyncio.sleep(pause)
+        if "works one by one" in self.broken:
+            self._alone.release()
+        if "takes any answer" in self.broken and isinstance(failure, Unfitting):
+            failure = None
+        if "stops after the first page" in self.broken and action == "list_items":
+            data["items"] = data["items"][:100]
         self.results[action_id] |= {
             "status": "completed",
             "success": failure is None,
@@ -213,7 +272,11 @@ class Product:
             config=one.config,
             auth=one.auth,
         )
+        if not str(one.config.get("base_url")).startswith("http://127."):
+            return Failure(ErrorKind.CONNECTION, "the host does not answer"), None
         try:
+            if {"opens no breaker", "ignores Retry-After"} & self.broken:
+                await self._engine.forget(one.integration_id)
             prepared = self._engine.prepare(
                 self._operations.find(action),
                 state,
@@ -226,6 +289,85 @@ class Product:
         except Failure as failure:
             return failure, None
 
+    async def _add_key(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        key = new_id()
+        self._keys[key] = body["scopes"][0]
+        return web.json_response({"key_id": key, "key": key}, status=201)
+
+    async def _drop_key(self, request: web.Request) -> web.StreamResponse:
+        self._keys.pop(request.match_info["id"], None)
+        return web.Response(status=204)
+
+    async def _add_route(self, request: web.Request) -> web.StreamResponse:
+        route_id = new_id()
+        self._routes[route_id] = await request.json()
+        return web.json_response({"subscription_id": route_id}, status=201)
+
+    async def _drop_route(self, request: web.Request) -> web.StreamResponse:
+        self._routes.pop(request.match_info["id"], None)
+        return web.Response(status=204)
+
+    async def _event(self, request: web.Request) -> web.StreamResponse:
+        found = self._events.get(request.match_info["id"])
+        return web.json_response(found) if found else _problem(404, "not processed yet")
+
+    async def _webhook(self, request: web.Request) -> web.StreamResponse:
+        one = self.installed.get(request.match_info["id"])
+        if one is None:
+            return _problem(404, "nothing here")
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _problem(202 if "swallows oversized bodies" in self.broken else 413, "too large")
+        given = request.headers.get("X-Shelf-Signature", "")
+        proofs = {
+            "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
+            for secret in one.secrets
+        }
+        if given not in proofs and "accepts any signature" not in self.broken:
+            return _problem(401, "not signed")
+        event_id = new_id()
+        event: dict[str, Any] = {"event_id": event_id, "event_type": None, "actions": []}
+        self._events[event_id] = event
+        mark = (one.integration_id, request.headers["X-Shelf-Delivery"])
+        try:
+            data = json.loads(body)
+        except ValueError:
+            fine = "takes malformed bodies" in self.broken
+            event |= {"status": "processed" if fine else "failed", "reason": "not JSON"}
+        else:
+            event |= {"status": "processed", "event_type": request.headers["X-Shelf-Event"]}
+            if "drops an event type" in self.broken and event["event_type"] == "item.removed":
+                event |= {"status": "failed", "reason": "unknown"}
+            elif mark in self._deliveries and "does duplicates again" not in self.broken:
+                event["status"] = "duplicate"
+            elif "loses routes" not in self.broken:
+                self._dispatch(one, event, data)
+        self._deliveries.add(mark)
+        return web.json_response({"status": "accepted", "eventId": event_id}, status=202)
+
+    def _dispatch(self, one: _Installed, event: dict[str, Any], data: dict[str, Any]) -> None:
+        for route in self._routes.values():
+            if route["source"] == one.integration_id:
+                event["actions"].append(new_id())
+                self._queue.put_nowait((one, route["target"], data))
+
+    async def _route_all(self) -> None:
+        while True:
+            work = [await self._queue.get()]
+            if "loses the order" in self.broken:
+                await asyncio.sleep(0.3)
+                while not self._queue.empty():
+                    work.insert(0, self._queue.get_nowait())
+            for _, target, data in work:
+                one = self.installed[target["integration_id"]]
+                given = dict(target["input"])
+                if "transform" in target:
+                    name = target["transform"].split('"')[1]
+                    given[name] = data.get("certification", "")
+                await self._attempt(new_id(), one, target["action"], given)
+
     def _shown(self, one: _Installed) -> dict[str, Any]:
         scheme = next(auth for auth in self.manifest.auth if auth.kind == one.auth)
         return {
@@ -236,12 +378,25 @@ class Product:
             "auth": one.auth,
             "credential_status": "stored" if one.credential else "none",
             "webhook_url": f"https://public.example/webhooks/{one.integration_id}",
+            "shown": one.credential if "shows credentials" in self.broken else None,
             "missing_fields": [
                 {"name": each.name, "used_for": "sign_in", "required": each.required}
                 for each in scheme.fields
                 if each.required and each.name not in one.credential
             ],
         }
+
+
+async def _listening(app: web.Application) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return runner
+
+
+def _address(runner: web.AppRunner | None) -> str:
+    assert runner is not None
+    return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
 def _problem(status: int, detail: str) -> web.Response:

@@ -5,62 +5,13 @@ from typing import Any
 
 import pytest
 
-from jackfield_certification.emulator import VendorEmulator
-from jackfield_certification.front_door import FrontDoor
 from jackfield_certification.scoring import awarded
-from jackfield_certification.service.examiner import CutOff, Examiner
-from jackfield_certification.suites import Trial, plan
-from jackfield_certification.twin import Twins
+from jackfield_certification.service.examiner import CutOff
 from jackfield_common.connector.manifest import Manifest
-from jackfield_common.events.certification import Check, Level
-from tests.integration.certification.product import API_KEY, Product
+from jackfield_common.events.certification import Level
+from tests.integration.certification.examination import examined, lost
+from tests.integration.certification.product import API_KEY
 from tests.integration.certification.shelf import document, manifest
-
-
-class Memory:
-    def __init__(self) -> None:
-        self.twins: set[str] = set()
-
-    async def announce(self, name: str) -> None:
-        self.twins.add(name)
-
-    async def removed(self, name: str) -> None:
-        self.twins.discard(name)
-
-
-async def examined(
-    connector: Manifest,
-    directory: Path,
-    *broken: str,
-    suites: tuple[str, ...] = ("basic_functionality",),
-    check_seconds: float = 30,
-    patience: float = 0.2,
-) -> list[Check]:
-    """What certification finds when this connector runs in a product with these faults."""
-    found: list[Check] = []
-
-    async def keep(position: int, check: Check) -> None:
-        found.append(check)
-
-    memory = Memory()
-    async with (
-        Product(connector, directory, frozenset(broken)) as product,
-        VendorEmulator(connector) as vendor,
-        FrontDoor(product.url, product.api_key_file, product.url, patience=patience) as front_door,
-    ):
-        twins = Twins(connector, vendor, front_door, memory, {})
-        examiner = Examiner(Trial(connector, vendor, front_door, twins), check_seconds, keep, 1.0)
-        try:
-            await examiner.examine(plan(connector, suites), ())
-        finally:
-            await twins.remove_all()
-        assert not product.installed, "a twin was left behind"
-        assert not memory.twins
-    return found
-
-
-def lost(checks: list[Check]) -> set[str]:
-    return {check.name for check in checks if check.outcome != "passed"}
 
 
 async def test_a_sound_connector_passes_everything(tmp_path: Path) -> None:

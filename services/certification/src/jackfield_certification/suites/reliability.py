@@ -13,6 +13,7 @@ from jackfield_certification.emulator.faults import (
     Drift,
     Fault,
     HalfBody,
+    Latency,
     Reset,
     Stall,
     Status,
@@ -36,6 +37,7 @@ _RETRY_AFTER = 2.0
 _BUDGET_SECONDS = 2.0
 _GIVE_UP = 1.5
 """How long the product may try an action whose failure is to be seen."""
+_SLOW = 0.3
 _QUIET = 0.5
 """How long after a result the vendor is watched for calls that should not come."""
 _DURING_OUTAGE = 10
@@ -132,8 +134,11 @@ def _error_answers(manifest: Manifest, probe: Probe) -> dict[ErrorKind, list[Sta
             answers.setdefault(rule.kind, []).append(acting_out(rule))
     claimed = {rule.status for rule in rules if rule.header is None and rule.body is None}
     for status, kind in _BY_STATUS.items():
-        if status not in claimed:
-            answers.setdefault(kind, []).append(Status(status))
+        # What these say is HTTP's own (RFC 9110, 15; RFC 6585, 4): no error map makes it another thing.
+        if status in (401, 404, 429) or status not in claimed:
+            given = answers.setdefault(kind, [])
+            if Status(status) not in given:
+                given.append(Status(status))
     return answers
 
 
@@ -242,6 +247,8 @@ async def _budget(trial: Trial, *, probe: Probe) -> str:
     try:
         # The first answer tells the budget; the others must keep to what is left of it.
         results = [await probe.call(trial, twin, wait=30)]
+        # Slow answers: whoever waits to be told that nothing is left learns it too late.
+        vendor.faults.plan(Latency(_SLOW), times=3)
         results += await asyncio.gather(*(probe.call(trial, twin, wait=30) for _ in range(3)))
     finally:
         vendor.limits.set_budget(5_000, 3_600)
@@ -277,7 +284,7 @@ async def _timeout(trial: Trial, *, probe: Probe) -> str:
     twin = await probe.twin(trial)
     trial.vendor.faults.plan(Stall(timeout + 30))
     started = time.monotonic()
-    result = await probe.call(trial, twin, wait=min(60.0, timeout + 1), seconds=timeout * 2 + 20)
+    result = await probe.call(trial, twin, wait=min(60.0, timeout + 1), seconds=timeout * 2 + 6)
     took = time.monotonic() - started
     if result.success or result.error is not ErrorKind.TIMEOUT:
         raise CheckFailed(
