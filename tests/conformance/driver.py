@@ -42,14 +42,16 @@ def credential(auth: Auth, player: Player) -> Credential:
         return NOTHING
     fields = {field.name: canary(field.name) for field in auth.fields}
     if isinstance(auth, SecretUrl):
-        fields[auth.fields[0].name] = f"{player.url}/{canary('url')}"
+        user = f"{canary('user')}@" if auth.headers else ""
+        host = player.url.removeprefix("http://")
+        fields[auth.fields[0].name] = f"http://{user}{host}/{canary('url')}"
     return Credential(auth.kind, fields, version=1)
 
 
 def prefix(manifest: Manifest, auth: Auth) -> str:
     """The path that comes before an action's own, as the vendor sees it."""
     if isinstance(auth, SecretUrl):
-        return f"/{canary('url')}"
+        return auth.path.replace("{path}", f"/{canary('url')}")
     path = urlsplit(manifest.base_url or "").path.rstrip("/")
     if isinstance(auth, ApiKey) and auth.place == "path":
         path = path.replace(f"{{{auth.name}}}", canary(auth.fields[0].name))

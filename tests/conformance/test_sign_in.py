@@ -51,8 +51,13 @@ every_sign_in = pytest.mark.parametrize(
 def _proof(auth: Auth) -> dict[str, str]:
     """The headers that have to arrive."""
     match auth:
-        case NoAuth() | SecretUrl():
+        case NoAuth():
             return {}
+        case SecretUrl():
+            return {
+                name.lower(): value.replace("{user}", canary("user"))
+                for name, value in auth.headers.items()
+            }
         case Bearer():
             return {"authorization": f"{auth.prefix} {canary(auth.fields[0].name)}".strip()}
         case OAuth2():
