@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -30,6 +30,9 @@ from jackfield_common.telemetry import current_trace
 from jackfield_common.topics import Naming, Service, Topic, owned_by
 
 log = structlog.get_logger(__name__)
+
+Record = ConsumerRecord
+"""A record as it was read: topic, partition, offset, key, headers, value. Rules name it so."""
 
 REQUEST_TIMEOUT_MS: Final = 10_000
 PUBLISH_TIMEOUT: Final = 5.0

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from aiokafka import ConsumerRecord
-
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import ContractError, ErrorKind, Failure
 from jackfield_common.events import (
@@ -21,6 +19,7 @@ from jackfield_common.events.message import JsonObject
 from jackfield_common.expressions import Condition, ExpressionError, Transformation
 from jackfield_common.expressions.program import Failed, Matched, Outcome, Program
 from jackfield_common.ids import TenantId
+from jackfield_common.kafka import Record
 from jackfield_common.topics import DELIVERY_VERIFIED
 from jackfield_webhooks.models import Normalised, PastDelivery, Place
 from jackfield_webhooks.service.reading import Reading
@@ -47,7 +46,7 @@ class Store(Protocol):
 class Records(Protocol):
     """The archive."""
 
-    async def read(self, place: Place) -> ConsumerRecord:
+    async def read(self, place: Place) -> Record:
         """The record at a place."""
         ...
 
@@ -270,7 +269,7 @@ def _verdict(route: Route, event: IntegrationEvent, outcome: Outcome | None) -> 
             return {"verdict": "condition false"}
 
 
-def _accepted(past: PastDelivery, record: ConsumerRecord) -> DeliveryVerified | EventIngested:
+def _accepted(past: PastDelivery, record: Record) -> DeliveryVerified | EventIngested:
     event = DeliveryVerified if past.place.topic == DELIVERY_VERIFIED.name else EventIngested
     try:
         accepted = event.from_bytes(record.value or b"")

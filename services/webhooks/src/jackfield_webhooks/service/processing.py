@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from typing import Final, Protocol, overload
 from uuid import UUID
 
-from aiokafka import ConsumerRecord
-
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import ErrorKind, Failure
 from jackfield_common.events import (
@@ -28,6 +26,7 @@ from jackfield_common.events import (
 from jackfield_common.events.dead import DeadLetter
 from jackfield_common.events.message import now
 from jackfield_common.ids import IntegrationId, derived_id
+from jackfield_common.kafka import Record
 from jackfield_common.topics import DELIVERY_DEAD
 from jackfield_webhooks.models import (
     DoneBy,
@@ -97,7 +96,7 @@ class Held(Fence, Protocol):
     """A record in a lane."""
 
     @property
-    def record(self) -> ConsumerRecord:
+    def record(self) -> Record:
         """The record itself."""
         ...
 

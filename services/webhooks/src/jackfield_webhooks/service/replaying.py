@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from aiokafka import ConsumerRecord
-
 from jackfield_common.envelope import Headers, OutgoingRecord, header
 from jackfield_common.ids import SubscriptionId, derived_id
+from jackfield_common.kafka import Record
 from jackfield_webhooks.models import Replay
 
 REPLAY: Final = "ce_replay"
@@ -25,7 +24,7 @@ def read_replay(headers: Iterable[tuple[str, bytes]]) -> Replay | None:
 
 
 def replay_record(
-    record: ConsumerRecord, command: str, event_id: str, routes: tuple[SubscriptionId, ...]
+    record: Record, command: str, event_id: str, routes: tuple[SubscriptionId, ...]
 ) -> OutgoingRecord:
     """A record to be routed again by a command; the same command gives the same replay."""
     kept: Headers = [(name, value) for name, value in record.headers if name not in _DROPPED]
