@@ -1,8 +1,11 @@
 """Everything that stands on the bus and in the tables, to search for what must not."""
 
+import asyncio
+
 from aiokafka import TopicPartition
 
 from jackfield_common.database import Pool
+from jackfield_common.events import ConnectionCompleted
 from jackfield_common.kafka import Kafka
 from jackfield_common.topics import Topic, declared
 
@@ -45,3 +48,38 @@ async def every_row(pool: Pool) -> list[str]:
         found = await pool.fetch(f'SELECT t::text AS text FROM "{table["tablename"]}" t')  # noqa: S608
         rows += [str(row["text"]) for row in found]
     return rows
+
+
+class Completions:
+    """Every ConnectionCompleted, followed as the gateway follows them."""
+
+    def __init__(self) -> None:
+        self._found: list[ConnectionCompleted] = []
+        self._more = asyncio.Condition()
+
+    async def of(self, integration_id: str, count: int = 0) -> list[ConnectionCompleted]:
+        """Those of an integration, once there are at least `count`."""
+        async with asyncio.timeout(20), self._more:
+            while True:
+                mine = [one for one in self._found if one.integration_id == integration_id]
+                if len(mine) >= count:
+                    return mine
+                await self._more.wait()
+
+    async def follow(self, kafka: Kafka) -> None:
+        """Follow the topic until cancelled."""
+        topic = ConnectionCompleted.topic
+        consumer = kafka.consumer(group_id=None)
+        await consumer.start()
+        try:
+            name = kafka.naming.physical(topic)
+            consumer.assign([TopicPartition(name, number) for number in range(topic.partitions)])
+            while True:
+                for batch in (await consumer.getmany(timeout_ms=200)).values():
+                    async with self._more:
+                        self._found += [
+                            ConnectionCompleted.from_bytes(record.value or b"") for record in batch
+                        ]
+                        self._more.notify_all()
+        finally:
+            await consumer.stop()

@@ -1,6 +1,7 @@
 """A person with a browser: keeps cookies, fills forms in, follows where it is sent on our own pages."""
 
 import re
+import secrets
 from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
@@ -9,7 +10,6 @@ import httpx
 _FIELD = re.compile(r'<input type="hidden" name="([^"]*)" value="([^"]*)">')
 _ACTION = re.compile(r'<form method="post"(?: action="([^"]*)")?>')
 
-EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
 
 
@@ -18,6 +18,7 @@ class Person:
 
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
+        self.email = f"ada-{secrets.token_hex(4)}@example.com"
         self.browser = httpx.AsyncClient(base_url=issuer, timeout=20)
 
     async def close(self) -> None:
@@ -34,16 +35,16 @@ class Person:
             where, data={**hidden, **fields}, headers={"origin": self.issuer}
         )
 
-    async def join(self, link: str, email: str = EMAIL, name: str = "Ada") -> None:
+    async def join(self, link: str, name: str = "Ada") -> None:
         """Accept an invitation; this leaves the person signed in."""
         page = await self.browser.get(link)
-        joined = await self.submit(page, email=email, name=name, password=PASSWORD)
+        joined = await self.submit(page, email=self.email, name=name, password=PASSWORD)
         assert joined.status_code == 303, joined.text
 
-    async def sign_in(self, page: httpx.Response, email: str = EMAIL) -> httpx.Response:
+    async def sign_in(self, page: httpx.Response) -> httpx.Response:
         """Sign in on the page that asks for it, and go where that leads."""
         assert "Sign in" in page.text, page.text
-        answer = await self.submit(page, email=email, password=PASSWORD)
+        answer = await self.submit(page, email=self.email, password=PASSWORD)
         assert answer.status_code == 303, answer.text
         return await self.browser.get(answer.headers["location"])
 

@@ -1,13 +1,17 @@
 """A running oauth service, on real Kafka and PostgreSQL, with real sockets."""
 
+import secrets
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import httpx
+from aiokafka.admin import AIOKafkaAdminClient
 from faststream.kafka import KafkaBroker
 
 from jackfield_common.database import Pool
@@ -86,6 +90,34 @@ class Running:
             yield model
         finally:
             await model.stop()
+
+
+@asynccontextmanager
+async def fresh_database(postgres: str) -> AsyncGenerator[str]:
+    """The DSN of an empty database, dropped at the end."""
+    name = f"test_{secrets.token_hex(8)}"
+    administrator = await asyncpg.connect(postgres, timeout=30)
+    try:
+        await administrator.execute(f'CREATE DATABASE "{name}"')
+        yield urlunsplit(urlsplit(postgres)._replace(path=f"/{name}"))
+        await administrator.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await administrator.close()
+
+
+@asynccontextmanager
+async def fresh_topics(bootstrap_servers: str) -> AsyncGenerator[str]:
+    """A prefix for topics, which are deleted at the end: thousands of partitions slow a broker."""
+    prefix = f"test-{secrets.token_hex(6)}."
+    yield prefix
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        await admin.delete_topics(
+            [name for name in await admin.list_topics() if name.startswith(prefix)]
+        )
+    finally:
+        await admin.close()
 
 
 def free_port() -> int:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+import pytest_asyncio
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -24,9 +25,11 @@ from jackfield_oauth.service.clients import NewClient
 from jackfield_oauth.service.passwords import Passwords
 from jackfield_oauth.service.people import Membership
 from tests.integration.oauth.dump import every_record, every_row
-from tests.integration.oauth.person import EMAIL, PASSWORD, Person, query_of
+from tests.integration.oauth.person import PASSWORD, Person, query_of
 from tests.integration.oauth.running import Running
 from tests.platform import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REDIRECT = "https://app.example/callback?x=1"
 NATIVE = "http://127.0.0.1/done"
@@ -128,7 +131,7 @@ def challenge(verifier: str) -> str:
     )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def scene(oauth: Running) -> AsyncGenerator[Scene]:
     registry = await oauth.registry()
     app = await registry.create(
@@ -169,6 +172,7 @@ async def test_authlibs_client_signs_a_person_in_from_the_first_page_to_userinfo
     )
     fresh = Person(scene.issuer)  # another browser, nobody signed in
     try:
+        fresh.email = scene.person.email
         consent = await fresh.sign_in(await fresh.browser.get(url))
         assert "An &lt;b&gt;app&lt;/b&gt; would like to" in consent.text
         assert "see your e-mail address" in consent.text
@@ -194,7 +198,7 @@ async def test_authlibs_client_signs_a_person_in_from_the_first_page_to_userinfo
     assert id_token["aud"] == scene.app.client.client_id
     assert id_token["nonce"] == "the nonce"
     assert id_token["sub"] == access["sub"]
-    assert id_token["email"] == EMAIL
+    assert id_token["email"] == scene.person.email
     assert (
         id_token["at_hash"]
         == base64.urlsafe_b64encode(hashlib.sha256(answer["access_token"].encode()).digest()[:16])
@@ -209,7 +213,7 @@ async def test_authlibs_client_signs_a_person_in_from_the_first_page_to_userinfo
     assert userinfo.json() == {
         "sub": id_token["sub"],
         "name": "Ada",
-        "email": EMAIL,
+        "email": scene.person.email,
         "email_verified": False,
     }
     renew = cast(Callable[..., dict[str, Any]], session.refresh_token)  # pyright: ignore[reportUnknownMemberType]
@@ -363,7 +367,11 @@ async def test_two_at_once_get_one_answer(scene: Scene) -> None:
 
 async def test_a_code_is_over_after_a_minute(scene: Scene) -> None:
     code = await scene.code()
-    await scene.oauth.pool.execute("UPDATE authorization_code SET expires_at = now()")
+    await scene.oauth.pool.execute(
+        "UPDATE authorization_code SET expires_at = now() FROM access_grant g"
+        " WHERE g.grant_id = authorization_code.grant_id AND client_id = $1",
+        scene.app.client.client_id,
+    )
     assert (await scene.exchange(code)).json()["error"] == "invalid_grant"
 
 
@@ -399,7 +407,9 @@ async def test_a_spent_token_is_reuse_once_the_grace_is_over(scene: Scene) -> No
     tokens = await scene.tokens()
     second = (await scene.refresh(tokens["refresh_token"])).json()
     await scene.oauth.pool.execute(
-        "UPDATE refresh_token SET used_at = now() - interval '31 s' WHERE used_at IS NOT NULL"
+        "UPDATE refresh_token SET used_at = now() - interval '31 s' FROM access_grant g"
+        " WHERE g.grant_id = refresh_token.grant_id AND client_id = $1 AND used_at IS NOT NULL",
+        scene.app.client.client_id,
     )
     assert (await scene.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await scene.refresh(second["refresh_token"])).json()["error"] == "invalid_grant"
@@ -423,7 +433,9 @@ async def test_revoking_a_refresh_token_ends_its_access_tokens(scene: Scene) -> 
 
 async def test_a_disabled_person_can_go_nowhere(scene: Scene) -> None:
     tokens, code = await scene.tokens(), await scene.code()
-    await scene.oauth.pool.execute("UPDATE person SET disabled_at = now()")
+    await scene.oauth.pool.execute(
+        "UPDATE person SET disabled_at = now() WHERE email = $1", scene.person.email
+    )
     assert (await scene.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await scene.exchange(code)).json()["error"] == "invalid_grant"
     assert "Sign in" in (await scene.authorize()).text
@@ -461,7 +473,7 @@ async def test_unknown_people_and_wrong_passwords_look_the_same_and_are_locked_o
     try:
         page = await stranger.browser.get("/sign-in")
         answers: list[httpx.Response] = []
-        for email in (EMAIL, "nobody@example.com"):
+        for email in (scene.person.email, f"no-{scene.person.email}"):
             started = time.monotonic()
             answer = await stranger.submit(page, email=email, password="wrong")
             assert time.monotonic() - started < 5
@@ -470,8 +482,8 @@ async def test_unknown_people_and_wrong_passwords_look_the_same_and_are_locked_o
         assert {answer.status_code for answer in answers} == {401}
         assert len(told) == 1
         for _ in range(9):
-            await stranger.submit(page, email=EMAIL, password="wrong")
-        locked = await stranger.submit(page, email=EMAIL, password=PASSWORD)
+            await stranger.submit(page, email=scene.person.email, password="wrong")
+        locked = await stranger.submit(page, email=scene.person.email, password=PASSWORD)
         assert locked.status_code == 429
     finally:
         await stranger.close()
@@ -482,12 +494,14 @@ async def test_an_invitation_makes_one_person(scene: Scene) -> None:
     people = [Person(scene.issuer) for _ in range(2)]
     try:
         pages = [await person.browser.get(link) for person in people]
-        weak = await people[0].submit(pages[0], email="b@example.com", name="B", password="short")
+        weak = await people[0].submit(
+            pages[0], email=f"b-{scene.person.email}", name="B", password="short"
+        )
         assert weak.status_code == 400
         assert "at least 12" in weak.text or "12 to" in weak.text
         answers = await asyncio.gather(
             *(
-                person.submit(page, email=f"{n}@example.com", name="N", password=PASSWORD)
+                person.submit(page, email=f"{n}-{scene.person.email}", name="N", password=PASSWORD)
                 for n, (person, page) in enumerate(zip(people, pages, strict=True))
             )
         )

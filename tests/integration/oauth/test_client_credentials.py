@@ -14,6 +14,8 @@ from jackfield_common.events import JwksState
 from tests.integration.oauth.running import Running
 from tests.platform import until
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 TOKEN = "/oauth2/token"
 
 

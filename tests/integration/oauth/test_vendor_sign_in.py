@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from jackfield_common.connector.auth import OAuth2
 from jackfield_common.connector.fields import NoOutput
@@ -27,16 +30,17 @@ from jackfield_common.ids import DEFAULT_TENANT, IntegrationId, new_id
 from jackfield_common.sealing import Keys
 from jackfield_common.state import ReadModel
 from jackfield_common.topics import Service
-from tests.integration.oauth.dump import every_record, every_row
-from tests.integration.oauth.running import Running, running
+from tests.integration.oauth.dump import Completions, every_record, every_row
+from tests.integration.oauth.running import Running
 from tests.integration.oauth.vendor import (
     CLIENT_ID,
     CLIENT_SECRET,
     Vendor,
-    certificate,
     vendor_over_tls,
 )
 from tests.platform import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @dataclass
@@ -47,6 +51,8 @@ class Scene:
     vendor: Vendor
     credentials: ReadModel[CredentialState]
     integration: IntegrationId
+    connector: str
+    completions: Completions
 
     async def declare(self, version: int = 1, **more: object) -> None:
         """Publish the connector's manifest; `more` are fields of its OAuth declaration."""
@@ -63,7 +69,7 @@ class Scene:
             name="test_connection", title="Test", input=schema, output=schema, repeat=Repeat.SAFE
         )
         manifest = Manifest(
-            slug="acme",
+            slug=self.connector,
             title="Acme",
             description="under test",
             category=Category.CUSTOM,
@@ -85,7 +91,7 @@ class Scene:
             ConnectionRequested(
                 tenant=DEFAULT_TENANT,
                 integration_id=self.integration,
-                connector="acme",
+                connector=self.connector,
                 auth="oauth2",
                 credential_version=version,
                 sealed=gateway.seal(Service.OAUTH, "credentials", json.dumps(typed).encode()),
@@ -127,18 +133,7 @@ class Scene:
 
     async def completed(self, count: int = 0) -> list[ConnectionCompleted]:
         """What became of the connection so far, at least `count`."""
-        async with asyncio.timeout(20):
-            while True:
-                found = [
-                    ConnectionCompleted.from_bytes(value)
-                    for key, value in await every_record(
-                        self.oauth.kafka, ConnectionCompleted.topic
-                    )
-                    if value is not None and key == self.integration.encode()
-                ]
-                if len(found) >= count:
-                    return found
-                await asyncio.sleep(0.02)
+        return await self.completions.of(self.integration, count)
 
     async def ask(self, version: int, times: int = 1) -> None:
         """What workers do that met AUTH."""
@@ -163,21 +158,15 @@ class Scene:
         return opened["fields"]
 
 
-@pytest.fixture
-async def scene(
-    kafka: str,
-    database: str,
-    topic_prefix: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncGenerator[Scene]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path)))
+@pytest_asyncio.fixture(loop_scope="module")
+async def scene(oauth: Running, completions: Completions) -> AsyncGenerator[Scene]:
+    directory = Path(os.environ["SSL_CERT_FILE"]).parent
     async with (
-        vendor_over_tls(tmp_path) as vendor,
-        running(kafka, database, topic_prefix, tmp_path / "keys") as oauth,
+        vendor_over_tls(directory) as vendor,
         oauth.following(CredentialState) as credentials,
     ):
-        made = Scene(oauth, vendor, credentials, IntegrationId(new_id()))
+        connector = f"acme_{secrets.token_hex(4)}"
+        made = Scene(oauth, vendor, credentials, IntegrationId(new_id()), connector, completions)
         await made.declare()
         yield made
 
@@ -220,7 +209,9 @@ async def test_a_link_is_over_after_ten_minutes_or_with_the_next_one(scene: Scen
     async with scene.browser() as browser:
         assert (await browser.get(old)).status_code == 400
         back = await scene.leave(browser, new)
-        await scene.oauth.pool.execute("UPDATE sign_in SET expires_at = now()")
+        await scene.oauth.pool.execute(
+            "UPDATE sign_in SET expires_at = now() WHERE integration_id = $1", scene.integration
+        )
         assert (await browser.get(back)).status_code == 400
         assert (await browser.get(new)).status_code == 400
     assert scene.vendor.seen == []
@@ -299,7 +290,7 @@ async def test_a_lost_answer_is_repeated_where_the_vendor_allows_it(
         ConnectionRequested(
             tenant=DEFAULT_TENANT,
             integration_id=scene.integration,
-            connector="acme",
+            connector=scene.connector,
             auth="oauth2",
             credential_version=2,
             authorize=True,
@@ -358,7 +349,9 @@ async def test_what_the_user_typed_since_is_not_overwritten_by_a_renewal(scene: 
     last = (await scene.completed(4))[-1]
     assert "invalid_grant" in last.message
     assert scene.fields()["access_token"] == "typed"
-    row = await scene.oauth.pool.fetchrow("SELECT version, state FROM credential")
+    row = await scene.oauth.pool.fetchrow(
+        "SELECT version, state FROM credential WHERE integration_id = $1", scene.integration
+    )
     assert row is not None
     assert (row["version"], row["state"]) == (5, "reconnect")
 
@@ -368,11 +361,11 @@ async def test_none_of_it_stands_anywhere_in_the_clear(scene: Scene) -> None:
     await scene.connect()
     await scene.ask(2)
     await scene.credentials.wait_for(scene.integration, 3, timeout=20)
-    secrets = [CLIENT_SECRET, *scene.vendor.issued, link.rsplit("/", 1)[-1]]
-    assert len(secrets) >= 5
+    hidden = [CLIENT_SECRET, *scene.vendor.issued, link.rsplit("/", 1)[-1]]
+    assert len(hidden) >= 5
     texts = [*await every_record(scene.oauth.kafka), *await every_row(scene.oauth.pool)]
     parts = [part for text in texts for part in (text if isinstance(text, tuple) else (text,))]
-    for secret in secrets:
+    for secret in hidden:
         for part in parts:
             content = part.encode() if isinstance(part, str) else part or b""
             assert secret.encode() not in content
