@@ -8,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 _MAX_KEYS: Final = 100_000
+_ROUNDING: Final = 1e-6
+"""Seconds; what sums of intervals may be off by, so that a burst is never one short."""
 
 
 class Gcra:
@@ -24,7 +26,7 @@ class Gcra:
         if due < now:
             due = now
         wait = due - now - self._tolerance
-        if wait > 0:
+        if wait > _ROUNDING:
             return wait
         self._due[key] = due + self._interval
         return 0.0
