@@ -140,7 +140,9 @@ def usable_auth(loaded: Loaded, action: ActionManifest) -> list[Auth]:
         for one in loaded.manifest.auth
         if (not action.auth or one.kind in action.auth)
         and (
-            not isinstance(one, SecretUrl) or one.kind in action.http_by_auth or action.http is None
+            not isinstance(one, SecretUrl)
+            or one.kind in (*action.http_by_auth, *action.auth)
+            or action.http is None
         )
     ]
 

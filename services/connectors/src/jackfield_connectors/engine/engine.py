@@ -21,7 +21,12 @@ from jackfield_connectors.engine.credentials import Credential
 from jackfield_connectors.engine.failures import CutOff
 from jackfield_connectors.engine.limiter import Clock
 from jackfield_connectors.engine.lines import Lines
-from jackfield_connectors.engine.operations import Operation, input_fields, unfitting
+from jackfield_connectors.engine.operations import (
+    Operation,
+    input_fields,
+    settings_of,
+    unfitting,
+)
 from jackfield_connectors.engine.pages import collect
 from jackfield_connectors.engine.requests import base_of, draft
 from jackfield_connectors.engine.transport import Transport
@@ -81,7 +86,8 @@ class Engine:
         out any more. Raises Failure(INVALID) naming the field.
         """
         manifest, action = operation.manifest, operation.action
-        values = operation.accept(_with_defaults(action, integration.config, given))
+        config = settings_of(manifest, integration.config)
+        values = operation.accept(_with_defaults(action, config, given))
         scheme = scheme_of(manifest, credential)
         if action.auth and scheme.kind not in action.auth:
             raise Failure(
@@ -94,15 +100,15 @@ class Engine:
             line=self._lines.of(integration.integration_id, manifest.limits),
             operation=operation,
             integration_id=integration.integration_id,
-            config=integration.config,
+            config=config,
             scheme=scheme,
             credential=credential,
-            base=base_of(manifest, integration.config, scheme, credential),
+            base=base_of(manifest, config, scheme, credential),
             key=key,
             guard=guard,
             trace_vendor=self._trace_vendors,
         )
-        chosen = integration.config.get("repeat_unknown_outcomes") is True
+        chosen = config.get("repeat_unknown_outcomes") is True
         return Prepared(call, values, Repeat.SAFE if chosen else action.repeat)
 
     async def perform(self, prepared: Prepared) -> Result:
@@ -158,7 +164,7 @@ def _with_defaults(
 ) -> JsonObject:
     """The input, with the installation's settings where it leaves a parameter out."""
     known = input_fields(action)
-    shared = {name: value for name, value in config.items() if name in known and value is not None}
+    shared = {name: value for name, value in config.items() if name in known}
     return {**shared, **given}
 
 

@@ -180,6 +180,11 @@ class Operations:
         return operation
 
 
+def settings_of(manifest: Manifest, config: JsonObject) -> JsonObject:
+    """The settings of an installation, with the connector's defaults for what is not set."""
+    return {**_defaults(manifest.config), **{k: v for k, v in config.items() if v is not None}}
+
+
 def own_base_url(manifest: Manifest) -> bool:
     """Whether the connector itself declares the setting `base_url`, so that it may lead anywhere public."""
     properties = manifest.config.get("properties")
