@@ -76,6 +76,20 @@ class Platform:
         assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    async def install(self, template: str, **config: str) -> str:
+        """Install a connector as soon as the marketplace offers it; returns the integration id."""
+        async with asyncio.timeout(_START_SECONDS):
+            while (
+                await self.client.get(f"/api/marketplace/integrations/{template}")
+            ).status_code == 404:
+                await asyncio.sleep(0.05)
+        answer = await self.call(
+            "POST",
+            "/api/marketplace/install",
+            {"template_name": template, "config_overrides": config},
+        )
+        return str(answer["integration_id"])
+
     async def certified(self, integration_id: str, *suites: str, seconds: float) -> dict[str, Any]:
         """Ask for a run and wait for its report."""
         run = await self.call(
