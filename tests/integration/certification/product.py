@@ -48,6 +48,7 @@ class Product:
         self.broken = broken
         self.away = False
         self.slow = 0.0
+        self.runs: list[str] = []
         self.calls: Counter[str] = Counter()
         self.installed: dict[str, _Installed] = {}
         self.api_key_file = directory / "api-key"
@@ -86,6 +87,7 @@ class Product:
         app.router.add_post("/api/marketplace/installed/{id}/actions/{action}", self._act)
         app.router.add_get("/api/actions/{id}", self._result)
         app.router.add_get("/api/integrations/{id}/health", self._one)
+        app.router.add_post("/api/certification/runs", self._run)
         app.router.add_post("/api/keys", self._add_key)
         app.router.add_delete("/api/keys/{id}", self._drop_key)
         app.router.add_post("/api/routes", self._add_route)
@@ -288,6 +290,13 @@ class Product:
             return None, (await self._engine.perform(prepared)).data
         except Failure as failure:
             return failure, None
+
+    async def _run(self, request: web.Request) -> web.StreamResponse:
+        integration_id = (await request.json())["integration_id"]
+        if integration_id not in self.installed:
+            return _problem(422, "is not an installed integration")
+        self.runs.append(integration_id)
+        return web.json_response({"run_id": new_id()}, status=202)
 
     async def _add_key(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

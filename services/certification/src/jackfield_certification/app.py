@@ -7,6 +7,7 @@ from functools import partial
 from jackfield_certification.front_door import FrontDoor
 from jackfield_certification.repository import Repository
 from jackfield_certification.service.runs import Runs
+from jackfield_certification.service.schedule import Schedule
 from jackfield_certification.settings import CertificationSettings
 from jackfield_certification.subscribers import run_requested
 from jackfield_common import topics
@@ -25,20 +26,16 @@ async def compose(platform: Platform[CertificationSettings]) -> AsyncGenerator[N
     """Build the service on the platform; it works until this ends."""
     settings = platform.settings
     manifests = ReadModel(platform.kafka, ManifestState)
-    runs = Runs(
-        Repository(platform.pool, platform.instance),
-        platform.outbox,
-        manifests,
-        partial(
-            FrontDoor,
-            str(settings.api_url),
-            settings.api_key_file,
-            str(settings.webhook_url),
-            patience=settings.patience_seconds,
-        ),
-        platform.keys,
-        settings,
+    repository = Repository(platform.pool, platform.instance)
+    front_door = partial(
+        FrontDoor,
+        str(settings.api_url),
+        settings.api_key_file,
+        str(settings.webhook_url),
+        patience=settings.patience_seconds,
     )
+    runs = Runs(repository, platform.outbox, manifests, front_door, platform.keys, settings)
+    schedule = Schedule(repository, front_door, settings.recertify_hours)
     lanes = Lanes(
         platform.kafka,
         platform.pool,
@@ -62,6 +59,7 @@ async def compose(platform: Platform[CertificationSettings]) -> AsyncGenerator[N
             for number in range(settings.concurrent_runs):
                 tasks.start(f"runs {number}", work)
             tasks.start("sweep", runs.sweep)
+            tasks.start("schedule", schedule.work)
             yield
     finally:
         await tasks.stop()

@@ -206,6 +206,11 @@ class FrontDoor:
         path = f"/api/marketplace/installed/{integration_id}/actions/{action}"
         return await self._result(path, {"input": dict(given)}, key or new_id(), wait, seconds)
 
+    async def request_run(self, integration_id: str) -> str:
+        """Ask for a certification by all suites; returns the id of the run."""
+        body: JsonObject = {"integration_id": integration_id}
+        return str((await self._call("POST", "/api/certification/runs", body)).json()["run_id"])
+
     async def add_key(self, name: str, scopes: tuple[str, ...]) -> tuple[str, str]:
         """Make an API key; returns its id and what opens."""
         body: JsonObject = {"name": name, "scopes": list(scopes)}

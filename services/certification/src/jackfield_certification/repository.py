@@ -1,5 +1,7 @@
 """All the SQL of the certification service."""
 
+from datetime import datetime
+
 import asyncpg
 
 from jackfield_certification.models import Run
@@ -153,12 +155,18 @@ class Repository:
             )
         )
 
-    async def set_level(self, connection: Connection, report: RunCompleted) -> LevelState:
-        """Let a connector's level rest on this report; the new state, with its next version."""
+    async def set_level(
+        self, connection: Connection, report: RunCompleted, due_at: datetime | None
+    ) -> LevelState:
+        """Let a connector's level rest on this report; the new state, with its next version.
+
+        `due_at` is when it is to be earned again.
+        """
         row = await connection.fetchrow(
             "INSERT INTO level AS known"
-            " (connector, tenant, level, score, run_id, reason, version, since)"
-            " VALUES ($1, $2, $3, $4, $5, $6, 1, $7) ON CONFLICT (connector) DO UPDATE SET"
+            " (connector, tenant, level, score, run_id, reason, version, since, integration_id, due_at)"
+            " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9) ON CONFLICT (connector) DO UPDATE SET"
+            " integration_id = excluded.integration_id, due_at = excluded.due_at,"
             " tenant = excluded.tenant, level = excluded.level, score = excluded.score,"
             " run_id = excluded.run_id, reason = excluded.reason, version = known.version + 1,"
             " since = CASE WHEN known.level = excluded.level THEN known.since"
@@ -170,6 +178,8 @@ class Repository:
             report.run_id,
             report.message,
             report.finished_at,
+            report.integration_id,
+            due_at,
         )
         assert row is not None
         return LevelState(
@@ -180,6 +190,26 @@ class Repository:
             score=row["score"],
             run_id=row["run_id"],
             reason=row["reason"],
+        )
+
+    async def take_due(self, due_again: datetime | None) -> tuple[str, str] | None:
+        """A connector whose level is to be earned again, and the integration to do it by.
+
+        It is due again at `due_again`, so that nobody else takes it meanwhile.
+        """
+        row = await self._pool.fetchrow(
+            "UPDATE level SET due_at = $1 WHERE connector = (SELECT connector FROM level"
+            "   WHERE due_at <= now() AND integration_id IS NOT NULL"
+            "   ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+            " RETURNING connector, integration_id",
+            due_again,
+        )
+        return (row["connector"], row["integration_id"]) if row is not None else None
+
+    async def set_due(self, connector: str, due_at: datetime | None) -> None:
+        """When a level is to be earned again; None when it cannot be."""
+        await self._pool.execute(
+            "UPDATE level SET due_at = $2 WHERE connector = $1", connector, due_at
         )
 
     async def announce_twin(self, run_id: str, name: str) -> None:

@@ -36,5 +36,7 @@ class CertificationSettings(Settings):
     """How often a run is resumed after its process died, before it is reported incomplete."""
     lease_seconds: float = Field(default=20, ge=2, le=600)
     """After so long without a sign of life another process takes a run over."""
+    recertify_hours: float = Field(default=24, ge=0)
+    """A certified connector is certified again after about so many hours; 0 never does."""
     retention_days: int = Field(default=90, ge=1)
     """How long reports are kept; the report that a level rests on is kept in any case."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+import random
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from jackfield_certification.models import Run
 from jackfield_certification.repository import Repository
 from jackfield_certification.scoring import awarded
 from jackfield_certification.service.examiner import CutOff, Examiner, digest_of, result_of
+from jackfield_certification.service.schedule import next_run
 from jackfield_certification.settings import CertificationSettings
 from jackfield_certification.suites import SUITES, PlannedCheck, Trial, plan
 from jackfield_certification.twin import Twins, sweep
@@ -239,7 +241,9 @@ class Runs:
             await self._repository.finish(connection, report)
             await self._outbox.put(connection, report)
             if complete and set(report.suites) == set(SUITES):
-                state = await self._repository.set_level(connection, report)
+                hours = self._settings.recertify_hours
+                due_at = next_run(report.finished_at, hours, random.random())  # noqa: S311 - no secret
+                state = await self._repository.set_level(connection, report, due_at)
                 await self._outbox.put(connection, state)
         FINISHED.labels(str(complete).lower()).inc()
         for check in checks:
