@@ -33,8 +33,19 @@ AWAY: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a killed server leaves the client's protocol in disorder
 )
 """What a database that is away looks like; the work may be tried again when it is back."""
+
+TRANSIENT: Final = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InsufficientResourcesError,
+)
+"""A transaction that failed for reasons outside of it: the same one may succeed at once."""
 
 COMMAND_TIMEOUT: Final = 10.0
 _MIGRATION: Final = re.compile(r"^(\d{4})_\w+\.sql$")

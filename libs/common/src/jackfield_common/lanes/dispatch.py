@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from jackfield_common import telemetry
-from jackfield_common.database import AWAY
+from jackfield_common.database import AWAY, TRANSIENT
 from jackfield_common.errors import (
     ContractError,
     ErrorKind,
@@ -278,7 +278,7 @@ class Dispatcher:
                 outcomes.repeat(lane, min(max(problem.retry_after, 0.05), _NOT_READY_MAX))
             case StaleRead():
                 outcomes.failed(lane, Failure(ErrorKind.UNAVAILABLE, str(problem)), policy)
-            case _ if isinstance(problem, AWAY):
+            case _ if isinstance(problem, (*AWAY, *TRANSIENT)):
                 await self._doubt(lane, problem, policy)
             case _:
                 log.error(
@@ -302,7 +302,8 @@ class Dispatcher:
                 lane,
                 Failure(
                     ErrorKind.UNAVAILABLE,
-                    f"{type(problem).__name__}: a connection broke, or an error was not mapped",
+                    f"{type(problem).__name__}: a connection or a transaction broke,"
+                    " or an error was not mapped",
                 ),
                 policy,
             )

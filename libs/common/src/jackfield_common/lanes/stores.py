@@ -9,12 +9,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from jackfield_common.database import AWAY, Pool
+import structlog
+
+from jackfield_common.database import AWAY, TRANSIENT, Pool
 from jackfield_common.errors import Fenced
 from jackfield_common.lanes.gate import Gate
 from jackfield_common.lanes.ledger import Ledger
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.lanes.work import Effect, still_owned
+
+log = structlog.get_logger(__name__)
 
 GROUP: Final = 64
 """Effects in one transaction at most."""
@@ -75,6 +79,9 @@ class Stores:
             except AWAY as error:
                 self._gate.doubt(error)
                 await self._gate.wait()
+                await asyncio.sleep(_RETRY_SECONDS)
+            except TRANSIENT as error:
+                log.warning("store_repeated", error=type(error).__name__, effects=len(group))
                 await asyncio.sleep(_RETRY_SECONDS)
             except _Lost:
                 continue  # its partition is closed now: sorted out above
