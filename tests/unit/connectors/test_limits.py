@@ -104,6 +104,23 @@ async def test_what_is_under_way_counts_against_the_budget(hands: Hands) -> None
         await budget.admit()
 
 
+async def test_a_call_that_waits_for_the_refill_does_not_let_the_next_one_pass(
+    hands: Hands,
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)  # the clock stands still: both ask before the refill
+
+    budget = Limiter(
+        (HeaderBudget(remaining="X-Left", resets_at="X-Reset", relative=True),), hands, sleep
+    )
+    budget.learn(budget_answer(0, 1))
+    await budget.admit()
+    await budget.admit()
+    assert waits == [1.0, 1.0]
+
+
 async def test_a_refusal_for_the_rate_holds_everything_back(hands: Hands) -> None:
     free = Limiter((), hands, hands.sleep)
     free.refused(30)

@@ -52,9 +52,11 @@ class _Budget:
             return at
         return self.refills_at
 
-    def spend(self, at: float) -> None:
-        if at >= self.refills_at:
+    def spend(self, at: float, now: float) -> None:
+        if now >= self.refills_at:
             self.remaining = None
+        elif at >= self.refills_at:
+            return  # its turn comes after the refill: until then nothing is left for anyone else
         elif self.remaining is not None:
             self.remaining -= 1
 
@@ -96,7 +98,7 @@ class Limiter:
         for window in self._windows:
             window.times.append(at)
         for budget in self._budgets:
-            budget.spend(at)
+            budget.spend(at, now)
         if at > now:
             await self._sleep(at - now)
 
