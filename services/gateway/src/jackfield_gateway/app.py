@@ -15,6 +15,7 @@ from jackfield_common.events.credential import JwksState, RevocationState
 from jackfield_common.events.health import HealthState
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.events.manifest import ManifestState
+from jackfield_common.events.statistics import WebhooksStatisticsState
 from jackfield_common.events.subscription import SubscriptionState
 from jackfield_common.kafka import Kafka
 from jackfield_common.lanes import Lanes
@@ -38,11 +39,13 @@ from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.certification import Certification
 from jackfield_gateway.service.configuration import Configurations
 from jackfield_gateway.service.connections import Connections
+from jackfield_gateway.service.history import Histories
 from jackfield_gateway.service.installations import Installations
 from jackfield_gateway.service.installed import InstalledView
 from jackfield_gateway.service.outcomes import Outcomes
 from jackfield_gateway.service.retention import RetentionJob
 from jackfield_gateway.service.routes import Routes
+from jackfield_gateway.service.routing_statistics import RoutingStatistics
 from jackfield_gateway.service.sign_in import SignIns
 from jackfield_gateway.service.work import Works
 from jackfield_gateway.settings import GatewaySettings
@@ -61,6 +64,7 @@ class ReadModels:
         self.subscriptions = ReadModel(kafka, SubscriptionState)
         self.health = ReadModel(kafka, HealthState)
         self.levels = ReadModel(kafka, LevelState)
+        self.routing = ReadModel(kafka, WebhooksStatisticsState)
         self.jwks = ReadModel(kafka, JwksState)
         self.revocations = ReadModel(kafka, RevocationState, on_change=revocations.changed)
         revocations.follow(self.revocations)
@@ -73,6 +77,7 @@ class ReadModels:
             self.subscriptions,
             self.health,
             self.levels,
+            self.routing,
             self.jwks,
             self.revocations,
         )
@@ -92,6 +97,7 @@ def build_services(
     settings = platform.settings
     catalogue = Catalogue(models.manifests, models.levels)
     addresses = Addresses(settings.egress_allow)
+    routes = Routes(store, catalogue, models.subscriptions)
     keys = ApiKeys(
         store, platform.keys, _bootstrap_key(settings.api_key_file), settings.api_key_tenant
     )
@@ -111,11 +117,13 @@ def build_services(
         ),
         connections=connections,
         actions=Actions(store, catalogue, platform.publisher, questions),
-        routes=Routes(store, catalogue, models.subscriptions),
+        routes=routes,
         api_keys=keys,
         certification=Certification(store, models.levels),
         outcomes=outcomes,
         works=Works(store, platform.publisher, questions),
+        histories=Histories(store, platform.publisher, questions, routes, models.subscriptions),
+        routing=RoutingStatistics(models.routing),
         edge_stats=edge.stats,
     )
 

@@ -18,12 +18,13 @@ async def get_event(actor: Reader, called: Called, event_id: Id) -> ProcessedEve
 
 @router.get("/webhooks/stats")
 async def get_webhook_stats(actor: Reader, called: Called) -> WebhookStats:
-    """Counters of this gateway's webhook listener, and how the tenant's deliveries ended."""
-    listener = called.edge_stats()
+    """Counters of the webhook listener and of routing, and how the tenant's deliveries ended."""
+    listener, routing = called.edge_stats(), called.routing.now()
     counts = await called.outcomes.counts(actor.tenant)
     return WebhookStats(
         **listener.model_dump(),
         **counts.model_dump(),
-        queue_size=listener.in_flight + listener.spooled,
-        workers_started=1,
+        queue_size=listener.in_flight + listener.spooled + routing.queued + routing.in_flight,
+        workers_started=routing.workers,
+        routing=routing,
     )

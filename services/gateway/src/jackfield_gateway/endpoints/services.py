@@ -14,9 +14,11 @@ from jackfield_gateway.service.authentication import Authentication
 from jackfield_gateway.service.catalogue import Catalogue
 from jackfield_gateway.service.certification import Certification
 from jackfield_gateway.service.connections import Connections
+from jackfield_gateway.service.history import Histories
 from jackfield_gateway.service.installations import Installations
 from jackfield_gateway.service.outcomes import Outcomes
 from jackfield_gateway.service.routes import Routes
+from jackfield_gateway.service.routing_statistics import RoutingStatistics
 from jackfield_gateway.service.work import Works
 
 
@@ -35,6 +37,8 @@ class Services:
     certification: Certification
     outcomes: Outcomes
     works: Works
+    histories: Histories
+    routing: RoutingStatistics
     edge_stats: Callable[[], EdgeStats]
 
 

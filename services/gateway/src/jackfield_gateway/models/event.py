@@ -29,11 +29,38 @@ class ProcessedCounts(Value):
     failed: int = 0
 
 
-class WebhookStats(EdgeStats):
-    """What this gateway's listener counted since it started, and how the tenant's deliveries ended."""
+class RoutingStats(Value):
+    """What the workers that route deliveries say of themselves, taken together.
 
-    queue_size: int = Field(description="Requests received and not yet answered, or spooled.")
-    workers_started: int = Field(description="Listeners that this process runs.")
+    Counters are since each worker's start. Percentiles are the largest of any worker, in milliseconds
+    from acceptance to the end of routing, absent before the first delivery.
+    """
+
+    since: AwareDatetime | None = Field(description="When the oldest worker started.")
+    workers: int
+    queued: int = Field(description="Accepted, and not yet begun.")
+    in_flight: int
+    received: int
+    processed: int
+    failed: int
+    duplicate: int
+    actions: int = Field(description="Actions asked for.")
+    failed_routes: int = Field(description="So often a route failed on an event.")
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+
+class WebhookStats(EdgeStats):
+    """What this gateway's listener counted since it started, how routing fares, and how the tenant's
+    deliveries ended.
+    """
+
+    queue_size: int = Field(
+        description="Received and not yet answered, spooled, or accepted and not yet routed."
+    )
+    workers_started: int = Field(description="Workers that route deliveries now.")
+    routing: RoutingStats
     processed: int
     duplicate: int
     failed: int

@@ -33,23 +33,7 @@ class Routes:
 
     async def create(self, actor: Actor, draft: RouteDraft) -> Route:
         """Keep a route. Raises Invalid naming each wrong field, NotReady."""
-        at = now()
-        one = _route(
-            Route(
-                subscription_id=SubscriptionId(new_id()),
-                tenant=actor.tenant,
-                name=draft.name,
-                source=None,
-                events=draft.events,
-                condition=None,
-                target=draft.target.target(),
-                enabled=draft.enabled,
-                version=1,
-                created_at=at,
-                updated_at=at,
-            ),
-            draft,
-        )
+        one = _new(actor, draft)
         async with self._store.transaction() as tx:
             await self._check(tx, one)
             await tx.routes.add(one)
@@ -76,6 +60,22 @@ class Routes:
             await tx.retract(SUBSCRIPTION, one.subscription_id, one.version + 1)
             await tx.publish(allowed(actor, "route.delete", _resource(one)))
         await become_invisible(self._subscriptions, one.subscription_id, one.version + 1)
+
+    async def draft(self, actor: Actor, draft: RouteDraft, subscription_id: str | None) -> Route:
+        """What would be kept: a new route, or this one in its place. Nothing is changed.
+
+        Raises Absent, Invalid naming each wrong field, NotReady.
+        """
+        async with self._store.transaction() as tx:
+            if subscription_id is None:
+                one = _new(actor, draft)
+            else:
+                before = await tx.routes.find(actor.tenant, subscription_id)
+                if before is None:
+                    raise _absent(subscription_id)
+                one = _route(before, draft)
+            await self._check(tx, one)
+        return one
 
     async def get(self, actor: Actor, subscription_id: str) -> Route:
         """One route. Raises Absent, NotReady."""
@@ -161,6 +161,26 @@ class Routes:
                 errors += _input_errors(action, one)
         if errors:
             raise Invalid(errors)
+
+
+def _new(actor: Actor, draft: RouteDraft) -> Route:
+    at = now()
+    return _route(
+        Route(
+            subscription_id=SubscriptionId(new_id()),
+            tenant=actor.tenant,
+            name=draft.name,
+            source=None,
+            events=draft.events,
+            condition=None,
+            target=draft.target.target(),
+            enabled=draft.enabled,
+            version=1,
+            created_at=at,
+            updated_at=at,
+        ),
+        draft,
+    )
 
 
 def _route(base: Route, change: RouteDraft | RouteChange) -> Route:

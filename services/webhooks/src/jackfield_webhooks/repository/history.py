@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from jackfield_common.database import Connection, Pool
@@ -119,8 +119,12 @@ def _cursor(last: PastDelivery) -> str:
 def _read_cursor(cursor: str) -> list[Any]:
     try:
         moment, event_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return [datetime.fromisoformat(moment), str(event_id)]
-    except (ValueError, TypeError):
+        # in UTC, as the database keeps it: what leaves the calendar there is none of ours
+        at = datetime.fromisoformat(moment).astimezone(UTC)
+        if "\x00" in event_id:
+            raise ValueError("PostgreSQL's text holds no NUL")
+        return [at, str(event_id)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise Failure(
             ErrorKind.INVALID, "this cursor was not given out here", field="cursor"
         ) from None

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from pydantic import JsonValue
+
 from jackfield_common.envelope import OutgoingRecord
 from jackfield_common.errors import ContractError, ErrorKind, Failure
 from jackfield_common.events import (
@@ -154,16 +156,21 @@ class PastDeliveries:
             )
         found = await self._select(command, command.limit)
         # oldest first, as they were accepted
+        replayed: list[JsonValue] = []
+        unreadable = found.unreadable
         for past in reversed(found.deliveries):
-            record = await self._archive.read(past.place)
+            try:
+                record = await self._archive.read(past.place)
+            except Failure:
+                # what the archive no longer holds keeps nothing else from being replayed
+                unreadable += 1
+                continue
             await self._sender.send(
                 replay_record(record, command.id, past.event_id, command.routes)
             )
-        return {
-            "replayed": [one.event_id for one in found.deliveries],
-            "cursor": found.cursor,
-            "unreadable": found.unreadable,
-        }
+            replayed.append(past.event_id)
+        replayed.reverse()
+        return {"replayed": replayed, "cursor": found.cursor, "unreadable": unreadable}
 
     async def _preview(self, command: HistoryCommand) -> JsonObject:
         changed = _draft(command)

@@ -101,6 +101,7 @@ async def answered(command: HistoryCommand, past: PastDeliveries) -> Answer:
             success=False,
             message=failure.message,
             error=failure.kind,
+            field=failure.field,
         )
     return Answer(tenant=command.tenant, correlation_id="", instance="", success=True, data=data)
 
