@@ -66,6 +66,16 @@ class Completions:
                     return mine
                 await self._more.wait()
 
+    async def failed(self, integration_id: str, count: int) -> list[ConnectionCompleted]:
+        """Those of an integration that failed, once there are at least `count`."""
+        known = 0
+        while True:
+            mine = await self.of(integration_id, known)
+            failed = [one for one in mine if not one.success]
+            if len(failed) >= count:
+                return failed
+            known = len(mine) + 1
+
     async def follow(self, kafka: Kafka) -> None:
         """Follow the topic until cancelled."""
         topic = ConnectionCompleted.topic

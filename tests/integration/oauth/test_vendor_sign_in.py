@@ -14,9 +14,6 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from jackfield_common.connector.auth import OAuth2
-from jackfield_common.connector.fields import NoOutput
-from jackfield_common.connector.manifest import ActionManifest, Category, Manifest
 from jackfield_common.errors import ErrorKind
 from jackfield_common.events import (
     ConnectionCompleted,
@@ -24,7 +21,6 @@ from jackfield_common.events import (
     CredentialState,
     ManifestState,
     RefreshRequested,
-    Repeat,
 )
 from jackfield_common.ids import DEFAULT_TENANT, IntegrationId, new_id
 from jackfield_common.sealing import Keys
@@ -36,6 +32,7 @@ from tests.integration.oauth.vendor import (
     CLIENT_ID,
     CLIENT_SECRET,
     Vendor,
+    manifest_of,
     vendor_over_tls,
 )
 from tests.platform import until
@@ -56,29 +53,7 @@ class Scene:
 
     async def declare(self, version: int = 1, **more: object) -> None:
         """Publish the connector's manifest; `more` are fields of its OAuth declaration."""
-        auth = OAuth2.model_validate(
-            {
-                "authorize_url": "https://vendor.example/authorize?tenant=x",
-                "token_url": f"https://127.0.0.1:{self.vendor.port}/token",
-                "scopes": {"repo": "repositories"},
-                **more,
-            }
-        )
-        schema = NoOutput.model_json_schema()
-        test = ActionManifest(
-            name="test_connection", title="Test", input=schema, output=schema, repeat=Repeat.SAFE
-        )
-        manifest = Manifest(
-            slug=self.connector,
-            title="Acme",
-            description="under test",
-            category=Category.CUSTOM,
-            docs="https://vendor.example/docs",
-            version="1.0.0",
-            auth=(auth,),
-            test="test_connection",
-            actions=(test,),
-        )
+        manifest = manifest_of(self.vendor, self.connector, **more)
         state = ManifestState(tenant=DEFAULT_TENANT, version=version, manifest=manifest)
         await self.oauth.publisher.publish(state)
 

@@ -20,10 +20,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from jackfield_common.connector.auth import OAuth2
+from jackfield_common.connector.fields import NoOutput
+from jackfield_common.connector.manifest import ActionManifest, Category, Manifest
+from jackfield_common.events import Repeat
+
 CLIENT_ID = "our-app"
 CLIENT_SECRET = "vendor-client-secret-" + "v" * 24
 
-Fault = Literal["drop", "503", "hang", "drop-after"]
+Fault = Literal["drop", "503", "hang", "drop-after", "hang-after"]
 
 
 @dataclass
@@ -40,6 +45,12 @@ class Vendor:
     seen: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
     faults: list[Fault] = field(default_factory=list[Fault])
     answering: asyncio.Event = field(default_factory=asyncio.Event)
+    _cut: bool = False
+
+    def cut_hanging(self) -> None:
+        """Give requests that hang up: whoever sent them is gone."""
+        self._cut = True
+        self.answering.set()
 
     @property
     def issued(self) -> list[str]:
@@ -70,13 +81,17 @@ class Vendor:
             return web.Response(status=503)
         if fault == "hang":
             await self.answering.wait()
+            if self._cut:
+                return _drop(request)
         if form.get("client_id") != CLIENT_ID or form.get("client_secret") != CLIENT_SECRET:
             return web.json_response({"error": "invalid_client"}, status=401)
         refused = self._refused(form)
         if refused is not None:
             return web.json_response(refused, status=400)
         answer = self._grant(form)
-        if fault == "drop-after":
+        if fault == "hang-after":
+            await self.answering.wait()
+        if fault in ("drop-after", "hang-after"):
             return _drop(request)
         if self.as_form:
             return web.Response(
@@ -122,9 +137,36 @@ class Vendor:
         return answer
 
 
+def manifest_of(vendor: Vendor, slug: str, **more: object) -> Manifest:
+    """A connector of this vendor; `more` are fields of its OAuth declaration."""
+    auth = OAuth2.model_validate(
+        {
+            "authorize_url": "https://vendor.example/authorize?tenant=x",
+            "token_url": f"https://127.0.0.1:{vendor.port}/token",
+            "scopes": {"repo": "repositories"},
+            **more,
+        }
+    )
+    schema = NoOutput.model_json_schema()
+    test = ActionManifest(
+        name="test_connection", title="Test", input=schema, output=schema, repeat=Repeat.SAFE
+    )
+    return Manifest(
+        slug=slug,
+        title="Acme",
+        description="under test",
+        category=Category.CUSTOM,
+        docs="https://vendor.example/docs",
+        version="1.0.0",
+        auth=(auth,),
+        test="test_connection",
+        actions=(test,),
+    )
+
+
 def _drop(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.abort()
+    if request.transport is not None:  # whoever sent it may be gone already
+        request.transport.abort()
     return web.Response()
 
 
