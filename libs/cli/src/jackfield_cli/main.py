@@ -15,6 +15,7 @@ from jackfield_cli.commands import (
     down,
     env,
     events,
+    history,
     install,
     logs,
     marketplace,
@@ -62,7 +63,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 LOCAL = (up, down, status, logs, env, doctor)
-REMOTE = (demo, marketplace, install, call, routes, events, parked, dead, certify)
+REMOTE = (demo, marketplace, install, call, routes, events, history, parked, dead, certify)
 for each in (*LOCAL, *REMOTE):
     each.register(app)
 
