@@ -155,6 +155,9 @@ async def test_a_key_expires(gateway: Running) -> None:
     past = (now() - timedelta(seconds=1)).isoformat()
     refused = await gateway.http.post("/api/keys", json={"name": "Old", "expires_at": past})
     assert refused.json()["errors"][0]["field"] == "expires_at"
+    for never in ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"):
+        odd = await gateway.http.post("/api/keys", json={"name": "Odd", "expires_at": never})
+        assert odd.status_code == 422, odd.text
     soon = (now() + timedelta(seconds=1)).isoformat()
     made = await gateway.http.post("/api/keys", json={"name": "Short", "expires_at": soon})
     key = made.json()["key"]

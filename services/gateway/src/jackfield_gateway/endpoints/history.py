@@ -21,8 +21,7 @@ from jackfield_gateway.models.history import (
 )
 from jackfield_gateway.models.problem import invalid
 from jackfield_gateway.models.route import EventPattern
-from jackfield_gateway.models.value import Identifier
-from jackfield_gateway.models.work import Moment
+from jackfield_gateway.models.value import Identifier, Moment
 
 router = APIRouter(tags=["history"])
 

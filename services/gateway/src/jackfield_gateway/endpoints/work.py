@@ -9,9 +9,8 @@ from jackfield_common.lanes.parking import WorkContent
 from jackfield_gateway.endpoints.access import Called, Reader, Writer
 from jackfield_gateway.endpoints.documents import ABSENT, UNANSWERED
 from jackfield_gateway.endpoints.parameters import Cursor, Id, IdempotencyKey, Limit
-from jackfield_gateway.models.value import Identifier
+from jackfield_gateway.models.value import Identifier, Moment
 from jackfield_gateway.models.work import (
-    Moment,
     PauseRequest,
     WorkChanged,
     WorkChoice,

@@ -4,7 +4,7 @@ from pydantic import AwareDatetime, Field
 
 from jackfield_gateway.models.actor import Scope
 from jackfield_gateway.models.page import Page
-from jackfield_gateway.models.value import Name, Value, Wanted
+from jackfield_gateway.models.value import Moment, Name, Value, Wanted
 
 
 class KeyDraft(Wanted):
@@ -12,7 +12,7 @@ class KeyDraft(Wanted):
 
     name: Name = Field(examples=["Deploy pipeline"])
     scopes: tuple[Scope, ...] = Field(default=(Scope.API,), min_length=1, max_length=2)
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class ApiKey(Value):

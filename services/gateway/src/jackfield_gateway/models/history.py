@@ -9,8 +9,7 @@ from jackfield_common.events.message import JsonObject
 from jackfield_common.ids import IntegrationId
 from jackfield_gateway.models.page import Page
 from jackfield_gateway.models.route import EventPattern, RouteDraft
-from jackfield_gateway.models.value import Identifier, Value, Wanted
-from jackfield_gateway.models.work import Moment
+from jackfield_gateway.models.value import Identifier, Moment, Value, Wanted
 
 Status = Literal["processed", "duplicate", "failed"]
 """How a delivery ended."""

@@ -1,21 +1,14 @@
 """Parked and dead work, as its owner sees and handles it."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from jackfield_common.errors import ErrorKind
 from jackfield_common.lanes.parking import WorkRow
 from jackfield_gateway.models.page import Page
-from jackfield_gateway.models.value import Identifier, Value, Wanted
-
-Moment = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
-]
-"""A time that a database holds in every zone."""
+from jackfield_gateway.models.value import Identifier, Moment, Value, Wanted
 
 
 class Worker(StrEnum):
