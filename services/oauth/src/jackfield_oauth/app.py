@@ -29,6 +29,7 @@ from jackfield_oauth.endpoints.listener import bind, listening
 from jackfield_oauth.models import Role
 from jackfield_oauth.repository.clients import Clients
 from jackfield_oauth.repository.credentials import Credentials
+from jackfield_oauth.repository.devices import Devices
 from jackfield_oauth.repository.grants import Grants
 from jackfield_oauth.repository.keys import HashKeys, SigningKeys
 from jackfield_oauth.repository.people import People
@@ -38,6 +39,7 @@ from jackfield_oauth.service.access_tokens import AccessTokens
 from jackfield_oauth.service.authorization import AuthorizationService
 from jackfield_oauth.service.clients import ClientRegistry, write_private
 from jackfield_oauth.service.consent import Consent
+from jackfield_oauth.service.devices import DeviceApproval
 from jackfield_oauth.service.effects import Effects
 from jackfield_oauth.service.passwords import Passwords
 from jackfield_oauth.service.people import Membership
@@ -112,9 +114,12 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
         secrets=secrets,
         audience=settings.audience,
     )
-    people, grants = People(pool), Grants(pool)
-    effects = Effects(outbox, grants, revoked)
-    service = AuthorizationService(rules, outbox, clients, revocations, people, grants, effects)
+    people, grants, devices = People(pool), Grants(pool), Devices(pool)
+    effects = Effects(outbox, grants, devices, revoked)
+    service = AuthorizationService(
+        rules, outbox, clients, revocations, people, grants, devices, effects
+    )
+    approval = DeviceApproval(outbox, devices, people, effects, service, secrets)
     consent = Consent(rules, outbox, grants, effects, service)
     membership = Membership(settings.issuer, outbox, people, secrets, Passwords())
     if settings.oauth_first_link_file is not None and not await people.any():
@@ -165,7 +170,8 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
     app = FastAPI(title="Jackfield authorization server", docs_url=None, redoc_url=None)
     problems.install(app)
     app.include_router(protocol.router(settings.issuer, settings.signing_algorithm, service, ring))
-    app.include_router(people_pages.router(Browser(settings.issuer, secrets), membership, consent))
+    browser = Browser(settings.issuer, secrets)
+    app.include_router(people_pages.router(browser, membership, consent, approval))
     app.include_router(vendor.router(settings.issuer, vendor_sign_in))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(exchange.close)

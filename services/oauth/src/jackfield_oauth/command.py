@@ -67,6 +67,7 @@ async def _run(parsed: argparse.Namespace, settings: OauthSettings) -> dict[str,
             actor="operator",
             redirect_uris=parsed.redirect_uri,
             public=parsed.public,
+            devices=parsed.devices,
             introspects=parsed.introspects,
         )
         return {
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument(
         "--redirect-uri", action="append", default=[], help="for people who sign in through it"
     )
+    create.add_argument("--devices", action="store_true", help="for devices without a browser")
     create.add_argument("--public", action="store_true", help="an app that can keep no secret")
     create.add_argument(
         "--introspects", action="store_true", help="may ask about all tokens of its tenant"

@@ -217,6 +217,22 @@ class IssuedRefreshToken:
     successor_used: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that waits for a person's word (RFC 8628). `interval` is in seconds."""
+
+    device_digest: bytes
+    user_digest: bytes
+    client_id: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    interval: int
+    polled_at: datetime | None = None
+    denied: bool = False
+    used: bool = False
+    grant: Grant | None = None
+
+
 def scopes_of(text: str | None) -> tuple[str, ...]:
     """The scope parameter (RFC 6749, 3.3) as a tuple, in order, each once."""
     return tuple(dict.fromkeys(text.split())) if text else ()

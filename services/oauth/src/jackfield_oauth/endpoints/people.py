@@ -24,6 +24,7 @@ from jackfield_oauth.service.consent import (
     SignInFirst,
     origin_of,
 )
+from jackfield_oauth.service.devices import DeviceApproval, WaitingDevice
 from jackfield_oauth.service.passwords import MAX_LENGTH, MIN_LENGTH
 from jackfield_oauth.service.people import (
     INVITATION_PATH,
@@ -33,6 +34,7 @@ from jackfield_oauth.service.people import (
     Rejected,
     Session,
 )
+from jackfield_oauth.service.protocol.device import DEVICE_PATH
 from jackfield_oauth.service.protocol.message import unique
 
 SIGN_IN_PATH: Final = "/sign-in"
@@ -57,7 +59,9 @@ _MEANING: Final = {
 Act = Callable[[Request], Awaitable[Response]]
 
 
-def router(browser: Browser, membership: Membership, consent: Consent) -> APIRouter:
+def router(
+    browser: Browser, membership: Membership, consent: Consent, approval: DeviceApproval
+) -> APIRouter:
     """The routes."""
     routes = APIRouter(include_in_schema=False)
 
@@ -113,9 +117,8 @@ def router(browser: Browser, membership: Membership, consent: Consent) -> APIRou
                     leads_to=origin_of(decision.redirect_uri),
                 )
             case SignInFirst():
-                return form_page(
-                    request, "Sign in", lambda token: _sign_in(token, _without_login(request))
-                )
+                then = f"{AUTHORIZE_PATH}?{_without_login(request)}"
+                return form_page(request, "Sign in", lambda token: _sign_in(token, then))
 
     @routes.get(AUTHORIZE_PATH)
     @guarded
@@ -132,6 +135,44 @@ def router(browser: Browser, membership: Membership, consent: Consent) -> APIRou
             return decided(request, SignInFirst())
         allowed = fields.get("decision") == "allow"
         return decided(request, await consent.decide(parameters, signed_in, allowed=allowed))
+
+    @routes.get(DEVICE_PATH)
+    @guarded
+    async def device_page(request: Request) -> Response:
+        code = request.query_params.get("user_code", "")[:32]
+        if await who(request) is None:
+            then = f"{DEVICE_PATH}?{urlencode({'user_code': code})}"
+            return form_page(request, "Sign in", lambda token: _sign_in(token, then))
+        return form_page(request, "Connect a device", lambda token: _device(token, code))
+
+    @routes.post(DEVICE_PATH)
+    @guarded
+    async def device(request: Request) -> Response:
+        fields = await browser.form(request)
+        code, signed_in = fields.get("user_code", "")[:32], await who(request)
+        if signed_in is None:
+            return form_page(request, "Sign in", lambda token: _sign_in(token, DEVICE_PATH + "?"))
+        try:
+            if "decision" not in fields:
+                waiting = await approval.find(code, signed_in)
+                return form_page(
+                    request,
+                    f"Allow {waiting.client.name}?",
+                    lambda token: _device_consent(token, waiting, code),
+                )
+            allowed = fields["decision"] == "allow"
+            await approval.decide(code, signed_in, allowed=allowed)
+        except Rejected as rejected:
+            status, wrong = 429 if isinstance(rejected, LockedOut) else 400, str(rejected)
+            return form_page(
+                request,
+                "Connect a device",
+                lambda token: _device(token, "", wrong),
+                status=status,
+            )
+        return message(
+            "Done", "Your device goes on by itself." if allowed else "The device was refused."
+        )
 
     @routes.get(SIGN_IN_PATH)
     @guarded
@@ -158,8 +199,7 @@ def router(browser: Browser, membership: Membership, consent: Consent) -> APIRou
             return form_page(
                 request, "Sign in", lambda token: _sign_in(token, then, wrong), status=status
             )
-        # Only the query travels through the form: it leads nowhere but to our own endpoint.
-        return signed(session, f"{AUTHORIZE_PATH}?{then}" if then else SIGN_IN_PATH)
+        return signed(session, then if _is_ours(then) else SIGN_IN_PATH)
 
     @routes.post(SIGN_OUT_PATH)
     @guarded
@@ -220,6 +260,11 @@ def _without_login(request: Request) -> str:
     return urlencode([(name, value) for name, value in kept if value])
 
 
+def _is_ours(then: str) -> bool:
+    """Whether a page leads on to one of our own, and so to nobody else's."""
+    return then.startswith((f"{AUTHORIZE_PATH}?", f"{DEVICE_PATH}?")) and then.isprintable()
+
+
 def _wrong(text: str) -> str:
     return f'<p class="wrong" role="alert">{escape(text)}</p>' if text else ""
 
@@ -262,15 +307,42 @@ def _join(token: str, email: str | None, wrong: str = "") -> str:
     )
 
 
-def _consent(token: str, asked: AskConsent, query: str) -> str:
-    items = "".join(
-        f"<li>{escape(_MEANING[scope])} <small>({escape(scope)})</small></li>"
-        for scope in asked.scopes
-    )
+def _device(token: str, code: str, wrong: str = "") -> str:
     return (
-        f"<p>{escape(asked.client.name)} would like to:</p><ul>{items}</ul>"
+        f'{_wrong(wrong)}<form method="post" action="{DEVICE_PATH}">{token}'
+        '<label for="user_code">The code that your device shows</label>'
+        '<input id="user_code" name="user_code" type="text" autocomplete="off" maxlength="32"'
+        f' value="{escape(code)}" required autofocus>'
+        '<button type="submit">Go on</button></form>'
+    )
+
+
+def _device_consent(token: str, waiting: WaitingDevice, code: str) -> str:
+    return (
+        f"<p>A device with {escape(waiting.client.name)} would like to:</p>"
+        f"{_scopes(waiting.device.scopes)}"
+        "<p><small>Allow it only if you started this on a device of your own.</small></p>"
+        f'<form method="post" action="{DEVICE_PATH}">{token}'
+        f'<input type="hidden" name="user_code" value="{escape(code)}">{_BUTTONS}</form>'
+    )
+
+
+def _scopes(scopes: tuple[str, ...]) -> str:
+    items = "".join(
+        f"<li>{escape(_MEANING[scope])} <small>({escape(scope)})</small></li>" for scope in scopes
+    )
+    return f"<ul>{items}</ul>"
+
+
+_BUTTONS: Final = (
+    '<button name="decision" value="allow" type="submit">Allow</button>'
+    '<button class="quiet" name="decision" value="deny" type="submit">Refuse</button>'
+)
+
+
+def _consent(token: str, asked: AskConsent, query: str) -> str:
+    return (
+        f"<p>{escape(asked.client.name)} would like to:</p>{_scopes(asked.scopes)}"
         f"<p><small>You go on to {escape(origin_of(asked.redirect_uri))}.</small></p>"
-        f'<form method="post" action="{AUTHORIZE_PATH}?{escape(query)}">{token}'
-        '<button name="decision" value="allow" type="submit">Allow</button>'
-        '<button class="quiet" name="decision" value="deny" type="submit">Refuse</button></form>'
+        f'<form method="post" action="{AUTHORIZE_PATH}?{escape(query)}">{token}{_BUTTONS}</form>'
     )

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from jackfield_oauth.endpoints.problems import BodyTooLarge
 from jackfield_oauth.service.authorization import AuthorizationService, refusal
 from jackfield_oauth.service.metadata import (
+    DEVICE_AUTHORIZATION_PATH,
     INTROSPECT_PATH,
     JWKS_PATH,
     REVOKE_PATH,
@@ -81,6 +82,13 @@ def router(issuer: str, algorithm: str, service: AuthorizationService, keys: Key
     async def revoke(request: Request) -> Response:
         """Make a token no longer good (RFC 7009)."""
         return await answer(request, service.revoke)
+
+    @routes.post(
+        DEVICE_AUTHORIZATION_PATH, openapi_extra=_form(client_id="The client.", scope="Scopes.")
+    )
+    async def device(request: Request) -> Response:
+        """Give a device its codes (RFC 8628, 3.1)."""
+        return await answer(request, service.authorize_device)
 
     @routes.get(USERINFO_PATH)
     @routes.post(USERINFO_PATH, include_in_schema=False)

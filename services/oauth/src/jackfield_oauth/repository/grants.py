@@ -9,7 +9,8 @@ from jackfield_common.database import Connection, Pool
 from jackfield_common.ids import TenantId
 from jackfield_oauth.models import Grant, IssuedCode, IssuedRefreshToken, Revocation
 
-_GRANT: Final = "g.grant_id, g.client_id, g.user_id, g.tenant, g.scopes, g.auth_time, g.revoked_at"
+GRANT: Final = "g.grant_id, g.client_id, g.user_id, g.tenant, g.scopes, g.auth_time, g.revoked_at"
+"""The columns of a grant, where its table is called g."""
 
 
 class Grants:
@@ -92,7 +93,7 @@ class Grants:
         """A code, locked until the transaction ends; also one that was used or is over."""
         row = await connection.fetchrow(
             "SELECT c.code_digest, c.redirect_uri, c.redirect_given, c.challenge, c.nonce,"  # noqa: S608
-            f" c.expires_at, c.used_at, {_GRANT} FROM authorization_code c"
+            f" c.expires_at, c.used_at, {GRANT} FROM authorization_code c"
             " JOIN access_grant g USING (grant_id) WHERE code_digest = $1 FOR UPDATE",
             digest,
         )
@@ -100,7 +101,7 @@ class Grants:
             return None
         return IssuedCode(
             code_digest=row["code_digest"],
-            grant=_grant(row),
+            grant=grant_of(row),
             redirect_uri=row["redirect_uri"],
             redirect_given=row["redirect_given"],
             challenge=row["challenge"],
@@ -133,7 +134,7 @@ class Grants:
         """A refresh token, its grant locked until the transaction ends; also one that is over."""
         row = await connection.fetchrow(
             "SELECT t.token_digest, t.expires_at, t.used_at, coalesce((SELECT s.used_at IS NOT NULL"  # noqa: S608
-            f" FROM refresh_token s WHERE s.token_digest = $2), false) AS successor_used, {_GRANT}"
+            f" FROM refresh_token s WHERE s.token_digest = $2), false) AS successor_used, {GRANT}"
             " FROM refresh_token t JOIN access_grant g USING (grant_id) WHERE t.token_digest = $1"
             " FOR UPDATE OF t, g",
             digest,
@@ -143,7 +144,7 @@ class Grants:
             return None
         return IssuedRefreshToken(
             token_digest=row["token_digest"],
-            grant=_grant(row),
+            grant=grant_of(row),
             expires_at=row["expires_at"],
             used_at=row["used_at"],
             successor_used=row["successor_used"],
@@ -159,7 +160,7 @@ class Grants:
     async def find_refresh_token(self, digest: bytes) -> IssuedRefreshToken | None:
         """A refresh token, to look at."""
         row = await self._pool.fetchrow(
-            f"SELECT t.token_digest, t.expires_at, t.used_at, {_GRANT} FROM refresh_token t"  # noqa: S608
+            f"SELECT t.token_digest, t.expires_at, t.used_at, {GRANT} FROM refresh_token t"  # noqa: S608
             " JOIN access_grant g USING (grant_id) WHERE t.token_digest = $1",
             digest,
         )
@@ -167,7 +168,7 @@ class Grants:
             return None
         return IssuedRefreshToken(
             token_digest=row["token_digest"],
-            grant=_grant(row),
+            grant=grant_of(row),
             expires_at=row["expires_at"],
             used_at=row["used_at"],
         )
@@ -197,7 +198,8 @@ class Grants:
         )
 
 
-def _grant(row: asyncpg.Record) -> Grant:
+def grant_of(row: asyncpg.Record) -> Grant:
+    """The grant in a row that `GRANT` was selected into."""
     return Grant(
         grant_id=row["grant_id"],
         client_id=row["client_id"],

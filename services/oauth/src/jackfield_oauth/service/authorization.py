@@ -1,5 +1,6 @@
 """What the protocol's endpoints do: read the facts, let Authlib decide, write the effects."""
 
+from dataclasses import replace
 from typing import Final
 
 from authlib.oauth2 import OAuth2Error
@@ -9,12 +10,14 @@ from jackfield_common.database import Connection
 from jackfield_common.outbox import Outbox
 from jackfield_oauth.models import Client, IssuedCode, IssuedRefreshToken
 from jackfield_oauth.repository.clients import Clients
+from jackfield_oauth.repository.devices import Devices
 from jackfield_oauth.repository.grants import Grants
 from jackfield_oauth.repository.people import People
 from jackfield_oauth.repository.revocations import Revocations
 from jackfield_oauth.service.access_tokens import AccessToken
 from jackfield_oauth.service.coalescing import Coalesced
 from jackfield_oauth.service.effects import Effects
+from jackfield_oauth.service.protocol.device import GRANT_TYPE as DEVICE_GRANT
 from jackfield_oauth.service.protocol.facts import Facts
 from jackfield_oauth.service.protocol.grants import REFRESH, successor_of
 from jackfield_oauth.service.protocol.message import Identification, Message, Reply, identify
@@ -23,7 +26,7 @@ from jackfield_oauth.service.protocol.request import ProtocolRequest
 from jackfield_oauth.service.protocol.server import Rules, Server, answer_of
 from jackfield_oauth.service.protocol.token_endpoints import Introspection, Revocation
 
-GRANT_TYPES: Final = ("client_credentials", "authorization_code", "refresh_token")
+GRANT_TYPES: Final = ("client_credentials", "authorization_code", "refresh_token", DEVICE_GRANT)
 
 
 class UnsupportedGrantType(OAuth2Error):
@@ -56,12 +59,14 @@ class AuthorizationService:
         revocations: Revocations,
         people: People,
         grants: Grants,
+        devices: Devices,
         effects: Effects,
     ) -> None:
         self._rules = rules
         self._outbox = outbox
         self._people = people
         self._grants = grants
+        self._devices = devices
         self._effects = effects
         self.clients = Coalesced[str, Client](clients.find)
         self._revocations = Coalesced[str, bool](revocations.find)
@@ -83,12 +88,31 @@ class AuthorizationService:
             request = ProtocolRequest(message, identification, Facts(client))
             return Server(self._rules, request).answer_token_request()
         async with self._outbox.transaction() as connection:
-            code = refresh = None
+            facts = Facts(client)
             if grant_type == "authorization_code":
                 code = await self._code(connection, given.get("code", ""))
-            else:
+                facts = replace(facts, code=code)
+            elif grant_type == "refresh_token":
                 refresh = await self._refresh_token(connection, given.get("refresh_token", ""))
-            return await self._exchange(connection, message, identification, client, code, refresh)
+                facts = replace(facts, refresh=refresh)
+            else:
+                digest = self._rules.secrets.digest(given.get("device_code", ""))
+                facts = replace(facts, device=await self._devices.polling(connection, digest))
+            return await self._exchange(connection, message, identification, facts)
+
+    async def authorize_device(self, message: Message) -> Reply:
+        """Give a device its codes (RFC 8628, 3.2)."""
+        try:
+            identification = identify(message)
+        except OAuth2Error as error:
+            return refusal(error)
+        client = await self.clients.get(identification.client_id)
+        request = ProtocolRequest(message, identification, Facts(client))
+        reply = Server(self._rules, request).answer_device_request()
+        if request.effects:
+            async with self._outbox.transaction() as connection:
+                await self._effects.write(connection, request.effects)
+        return reply
 
     async def introspect(self, message: Message) -> Reply:
         """Say what a token is good for (RFC 7662)."""
@@ -128,17 +152,12 @@ class AuthorizationService:
         connection: Connection,
         message: Message,
         identification: Identification,
-        client: Client | None,
-        code: IssuedCode | None,
-        refresh: IssuedRefreshToken | None,
+        facts: Facts,
     ) -> Reply:
-        issued = code or refresh
-        person = None
-        if issued is not None:
-            person = await self._people.by_id(issued.grant.user_id, connection)
-            if person is not None and person.disabled:
-                person = None
-        facts = Facts(client, code=code, refresh=refresh, person=person)
+        if facts.grant is not None:
+            person = await self._people.by_id(facts.grant.user_id, connection)
+            if person is not None and not person.disabled:
+                facts = replace(facts, person=person)
         request = ProtocolRequest(message, identification, facts)
         reply = Server(self._rules, request).answer_token_request()
         await self._effects.write(connection, request.effects)

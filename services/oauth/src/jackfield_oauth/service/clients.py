@@ -17,6 +17,7 @@ from jackfield_common.ids import DEFAULT_TENANT, TenantId, new_id
 from jackfield_common.outbox import Outbox
 from jackfield_oauth.models import Client, Scope
 from jackfield_oauth.repository.clients import Clients
+from jackfield_oauth.service.protocol.device import GRANT_TYPE as DEVICE_GRANT
 from jackfield_oauth.service.protocol.redirects import problem_with
 from jackfield_oauth.service.protocol.server import SCOPES
 from jackfield_oauth.service.secrets import CLIENT_SECRET, SecretHash, new_secret
@@ -68,9 +69,10 @@ class ClientRegistry:
         actor: str,
         redirect_uris: Sequence[str] = (),
         public: bool = False,
+        devices: bool = False,
         introspects: bool = False,
     ) -> NewClient:
-        """Make a client: with redirect addresses for people, without for itself alone.
+        """Make a client: with redirect addresses or for devices, people stand behind it; else itself alone.
 
         A public one has no secret. Raises InvalidClientDescription.
         """
@@ -80,10 +82,14 @@ class ClientRegistry:
         for redirect_uri in redirect_uris:
             if problem := problem_with(redirect_uri):
                 raise InvalidClientDescription(f"{redirect_uri}: {problem}")
-        if public and not redirect_uris:
+        if public and not redirect_uris and not devices:
             raise InvalidClientDescription("a public client cannot act for itself: add a redirect")
         secret = "" if public else new_secret(CLIENT_SECRET)
-        grants = ("authorization_code", "refresh_token") if redirect_uris else ()
+        grants = ("authorization_code",) if redirect_uris else ()
+        if devices:
+            grants = (*grants, DEVICE_GRANT)
+        if grants:
+            grants = (*grants, "refresh_token")
         client = Client(
             client_id=new_id(),
             tenant=tenant,

@@ -6,16 +6,20 @@ from typing import assert_never
 from jackfield_common.database import Connection
 from jackfield_common.events import AuditRecorded
 from jackfield_common.outbox import Outbox
+from jackfield_oauth.repository.devices import Devices
 from jackfield_oauth.repository.grants import Grants
 from jackfield_oauth.service.protocol.facts import (
     Effect,
     KeepCode,
+    KeepDevice,
     KeepGrantedToken,
     KeepRefreshToken,
+    PollDevice,
     RevokeAccessToken,
     RevokeGrant,
     StartGrant,
     UseCode,
+    UseDevice,
     UseRefreshToken,
 )
 from jackfield_oauth.service.revocations import RevokedTokens
@@ -24,9 +28,12 @@ from jackfield_oauth.service.revocations import RevokedTokens
 class Effects:
     """Writes effects."""
 
-    def __init__(self, outbox: Outbox, grants: Grants, revoked: RevokedTokens) -> None:
+    def __init__(
+        self, outbox: Outbox, grants: Grants, devices: Devices, revoked: RevokedTokens
+    ) -> None:
         self._outbox = outbox
         self._grants = grants
+        self._devices = devices
         self._revoked = revoked
 
     async def write(self, connection: Connection, effects: Sequence[Effect]) -> None:
@@ -57,6 +64,12 @@ class Effects:
                 await self._grants.use_refresh_token(connection, digest)
             case KeepGrantedToken(jti, grant, expires_at):
                 await self._grants.keep_granted_token(connection, jti, grant.grant_id, expires_at)
+            case KeepDevice(device):
+                await self._devices.insert(connection, device)
+            case PollDevice(digest, interval):
+                await self._devices.note_poll(connection, digest, interval)
+            case UseDevice(digest):
+                await self._devices.use(connection, digest)
             case _:
                 assert_never(effect)
 

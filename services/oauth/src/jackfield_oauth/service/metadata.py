@@ -12,6 +12,7 @@ from jackfield_oauth.service.protocol.server import SCOPES
 TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - a path
 INTROSPECT_PATH: Final = "/oauth2/introspect"
 REVOKE_PATH: Final = "/oauth2/revoke"
+DEVICE_AUTHORIZATION_PATH: Final = "/oauth2/device_authorization"
 JWKS_PATH: Final = "/oauth2/jwks"
 USERINFO_PATH: Final = "/oauth2/userinfo"
 
@@ -29,6 +30,7 @@ def metadata(issuer: str, algorithm: str) -> dict[str, object]:
         "token_endpoint": issuer + TOKEN_PATH,
         "introspection_endpoint": issuer + INTROSPECT_PATH,
         "revocation_endpoint": issuer + REVOKE_PATH,
+        "device_authorization_endpoint": issuer + DEVICE_AUTHORIZATION_PATH,
         "userinfo_endpoint": issuer + USERINFO_PATH,
         "jwks_uri": issuer + JWKS_PATH,
         "scopes_supported": list(SCOPES),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from jackfield_oauth.models import (
     Client,
+    Device,
     Grant,
     IssuedCode,
     IssuedRefreshToken,
@@ -19,7 +20,8 @@ class Facts:
     """What was read for one request.
 
     `token` is the access token that it is about, `refresh` the refresh token, `code` the authorization
-    code; `person` is whom the grant behind them belongs to, `signed_in` who sits at the browser.
+    code, `device` the device; `person` is whom the grant behind them belongs to, `signed_in` who sits at
+    the browser.
     """
 
     client: Client | None
@@ -27,8 +29,17 @@ class Facts:
     revoked: bool = False
     code: IssuedCode | None = None
     refresh: IssuedRefreshToken | None = None
+    device: Device | None = None
     person: Person | None = None
     signed_in: SignedIn | None = None
+
+    @property
+    def grant(self) -> Grant | None:
+        """What was presented hangs on this."""
+        for one in (self.code, self.refresh, self.device):
+            if one is not None:
+                return one.grant
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,28 @@ class KeepGrantedToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class KeepDevice:
+    """A device was given its codes."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class PollDevice:
+    """A device asked whether it may; `interval` is how long it has to wait now, in seconds."""
+
+    device_digest: bytes
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class UseDevice:
+    """A device got its tokens."""
+
+    device_digest: bytes
+
+
 Effect = (
     RevokeAccessToken
     | RevokeGrant
@@ -101,4 +134,7 @@ Effect = (
     | KeepRefreshToken
     | UseRefreshToken
     | KeepGrantedToken
+    | KeepDevice
+    | PollDevice
+    | UseDevice
 )

@@ -10,12 +10,12 @@ from authlib.oauth2.rfc6749 import (
     ClientMixin,
     InvalidScopeError,
     OAuth2Error,
-    TokenEndpoint,
 )
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
-from jackfield_oauth.models import Grant, IdentityScope, Person, Scope, scope_text, scopes_of
+from jackfield_oauth.models import IdentityScope, Person, Scope, scope_text, scopes_of
 from jackfield_oauth.service.access_tokens import AccessTokens, Issue
+from jackfield_oauth.service.protocol.device import DeviceAuthorization, DeviceGrant, Endpoint
 from jackfield_oauth.service.protocol.facts import KeepGrantedToken
 from jackfield_oauth.service.protocol.grants import (
     S256,
@@ -74,16 +74,22 @@ class Server(AuthorizationServer):
         self.register_grant(CredentialsGrant)
         self.register_grant(CodeGrant, [S256(required=True), rules.id_tokens])
         self.register_grant(RefreshGrant)
+        self.register_grant(DeviceGrant, [rules.id_tokens])
 
     def answer_token_request(self) -> Reply:
         """Carry the request through its grant."""
         return cast(Reply, self.create_token_response(self._request))  # pyright: ignore[reportUnknownMemberType]
 
-    def answer_token_endpoint(self, endpoint: TokenEndpoint) -> Reply:
-        """Carry the request through an endpoint that is about a token."""
+    def answer_token_endpoint(self, endpoint: Endpoint) -> Reply:
+        """Carry the request through an endpoint beside the token endpoint."""
         self.register_endpoint(endpoint)  # pyright: ignore[reportUnknownMemberType]
         reply = cast(Any, self.create_endpoint_response(endpoint.ENDPOINT_NAME, self._request))  # pyright: ignore[reportUnknownMemberType]
         return cast(Reply, reply)
+
+    def answer_device_request(self) -> Reply:
+        """Give a device its codes."""
+        endpoint = DeviceAuthorization(self, self._request, self.rules.issuer, self.rules.secrets)
+        return self.answer_token_endpoint(endpoint)
 
     def consent_grant(self, person: Person | None) -> CodeGrant:
         """The grant that an authorization request asks for. Raises OAuth2Error."""
@@ -157,7 +163,7 @@ class Server(AuthorizationServer):
         self, *, client: ClientMixin, grant_type: str, user: Person | None, scope: str
     ) -> str:
         assert isinstance(client, RegisteredClient)
-        grant = self._grant()
+        grant = self._request.facts.grant
         made = self.rules.tokens.make(
             Issue(
                 client=client.client,
@@ -174,15 +180,9 @@ class Server(AuthorizationServer):
     def _make_refresh_token(
         self, *, client: ClientMixin, grant_type: str, user: Person | None, scope: str
     ) -> str:
-        grant = self._grant()
+        grant = self._request.facts.grant
         assert grant is not None, "a client that acts for itself needs no refresh token"
         return keep_refresh_token(self._request, self.rules.secrets, grant, grant_type)
-
-    def _grant(self) -> Grant | None:
-        facts = self._request.facts
-        if facts.code is not None:
-            return facts.code.grant
-        return None if facts.refresh is None else facts.refresh.grant
 
     def _lifetime(self, client: ClientMixin, grant_type: str) -> int:
         return self.rules.tokens.lifetime
