@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from time import perf_counter
 from typing import Final, cast
 
+from prometheus_client import Counter, Histogram
 from pydantic import JsonValue
 
 from jackfield_common.connector.auth import Auth
@@ -147,8 +149,8 @@ class Call:
             finally:
                 seconds = perf_counter() - started
                 self.vendor_seconds += seconds
-                SECONDS.labels(slug).observe(seconds)
-                CALLS.labels(slug, action.name, outcome).inc()
+                _seconds(slug).observe(seconds)
+                _calls(slug, action.name, outcome).inc()
         return answer, document
 
     def _understood(self, answer: Answer) -> JsonValue | object:
@@ -172,3 +174,14 @@ class Call:
             if one.type == "password" and value:
                 message = message.replace(value, REDACTED)
         return Failure(failure.kind, message, field=failure.field, retry_after=failure.retry_after)
+
+
+# A label lookup costs more than the counting, and there are only so many of them.
+@cache
+def _calls(connector: str, action: str, outcome: str) -> Counter:
+    return CALLS.labels(connector, action, outcome)
+
+
+@cache
+def _seconds(connector: str) -> Histogram:
+    return SECONDS.labels(connector)

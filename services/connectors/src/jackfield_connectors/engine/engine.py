@@ -24,7 +24,6 @@ from jackfield_connectors.engine.lines import Lines
 from jackfield_connectors.engine.operations import (
     Operation,
     input_fields,
-    settings_of,
     unfitting,
 )
 from jackfield_connectors.engine.pages import collect
@@ -86,7 +85,8 @@ class Engine:
         out any more. Raises Failure(INVALID) naming the field.
         """
         manifest, action = operation.manifest, operation.action
-        config = settings_of(manifest, integration.config)
+        chosen = {k: v for k, v in integration.config.items() if v is not None}
+        config = {**operation.settings, **chosen}
         values = operation.accept(_with_defaults(action, config, given))
         scheme = scheme_of(manifest, credential)
         if action.auth and scheme.kind not in action.auth:
@@ -108,8 +108,8 @@ class Engine:
             guard=guard,
             trace_vendor=self._trace_vendors,
         )
-        chosen = config.get("repeat_unknown_outcomes") is True
-        return Prepared(call, values, Repeat.SAFE if chosen else action.repeat)
+        repeated = config.get("repeat_unknown_outcomes") is True
+        return Prepared(call, values, Repeat.SAFE if repeated else action.repeat)
 
     async def perform(self, prepared: Prepared) -> Result:
         """Perform an action. Raises Failure: OUTCOME_UNKNOWN where an unsafe one was cut off."""

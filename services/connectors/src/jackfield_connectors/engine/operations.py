@@ -26,6 +26,8 @@ class Operation(Protocol):
     manifest: Manifest
     action: ActionManifest
     errors: ErrorMap
+    settings: JsonObject
+    """The connector's defaults for an installation's settings."""
 
     def accept(self, given: JsonObject) -> JsonObject:
         """The input with its defaults, without what is null. Raises Failure(INVALID) naming the field."""
@@ -55,6 +57,7 @@ class DeclaredOperation:
         self.manifest = manifest
         self.action = found
         self.errors = _error_map(manifest, found)
+        self.settings = _defaults(manifest.config)
         self._action = action
         self._input: type[Input] = action.input
         self._output: type[Output] = action.output
@@ -108,6 +111,7 @@ class SubmittedOperation:
         self.manifest = manifest
         self.action = action
         self.errors = _error_map(manifest, action)
+        self.settings = _defaults(manifest.config)
         schema = jsonschema.Draft202012Validator
         self._input = schema(action.input)
         self._output = schema(action.output if action.http.pages is None else {})
@@ -178,11 +182,6 @@ class Operations:
                 ErrorKind.INVALID, f"{self.manifest.slug} has no action {name}", field="action"
             )
         return operation
-
-
-def settings_of(manifest: Manifest, config: JsonObject) -> JsonObject:
-    """The settings of an installation, with the connector's defaults for what is not set."""
-    return {**_defaults(manifest.config), **{k: v for k, v in config.items() if v is not None}}
 
 
 def own_base_url(manifest: Manifest) -> bool:
