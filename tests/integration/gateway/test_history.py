@@ -3,17 +3,20 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from prometheus_client import CollectorRegistry
 
 from jackfield_common.events import WebhooksStatisticsState
 from jackfield_common.events.audit import AuditRecorded
 from jackfield_common.events.message import now
 from jackfield_common.ids import DEFAULT_TENANT, IntegrationId, new_id
 from jackfield_common.topics import AUDIT, Service, declared
+from jackfield_gateway.edge import Edge
 from tests.integration.gateway.running import Running, eventually, fresh_database, running
 from tests.integration.webhooks.running import (
     OTHER_TENANT,
@@ -45,6 +48,9 @@ async def product(
         world = await stack.enter_async_context(
             bus(kafka, dsn, prefix, directory / "keys", statistics_seconds=0.2)
         )
+        # Two services in one process: their metrics of one name would collide in one registry.
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("jackfield_gateway.app.Edge", partial(Edge, registry=CollectorRegistry()))
         gateway = await stack.enter_async_context(running(kafka, dsn, prefix, directory))
         await stack.enter_async_context(service(world))
         yield gateway, world
@@ -83,12 +89,11 @@ async def pushes(world: Bus, forge: IntegrationId, count: int) -> list[str]:
     return [one.id for one in sent]
 
 
-async def add_route(gateway: Running, source: str, **more: Any) -> tuple[str, dict[str, Any]]:
+async def add_route(gateway: Running, **more: Any) -> tuple[str, dict[str, Any]]:
     """A route to a new chat integration; its id and its draft."""
     chat = str((await gateway.install("chat"))["integration_id"])
     draft: dict[str, Any] = {
         "name": "pushes",
-        "source": source,
         "target": {"integration_id": chat, "action": "send_message", "input": {"text": "pushed"}},
         **more,
     }
@@ -141,7 +146,7 @@ async def test_explain_and_preview_say_what_routes_make_of_it(product: Product) 
     forge = await world.install("forge")
     ids = await pushes(world, forge, 2)
     zero = "event.data.ref == 'refs/heads/0'"
-    route, draft = await add_route(gateway, forge, enabled=True, condition=zero)
+    route, draft = await add_route(gateway, condition=zero)
 
     async def verdict(event_id: str) -> dict[str, Any]:
         told = await get(gateway, f"{PATH}/{event_id}/explain")
@@ -181,7 +186,7 @@ async def test_a_replay_asks_for_new_actions_and_stands_in_the_audit_trail(
     gateway, world = product
     forge = await world.install("forge")
     ids = await pushes(world, forge, 2)
-    route, _ = await add_route(gateway, forge)
+    route, _ = await add_route(gateway)
 
     async def known() -> bool:
         told = await get(gateway, f"{PATH}/{ids[0]}/explain")
