@@ -30,6 +30,7 @@ from jackfield_gateway.edge import Edge, EdgeSettings
 from tests.platform import make_kafka, publisher_of, until
 
 SECRET = "it is a secret to everybody"
+_CREATED: set[str] = set()
 GITHUB = Webhook(
     verify=Hmac(header="X-Hub-Signature-256", prefix="sha256="),
     delivery_id="header:X-GitHub-Delivery",
@@ -138,6 +139,7 @@ class Listening:
     edge: Edge
     clock: Callable[[], float]
     clients: list[Client] = field(default_factory=list[Client])
+    begin: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
 
     async def install(
         self,
@@ -203,9 +205,10 @@ class Listening:
             return await consumer.end_offsets(partitions)
 
     async def deliveries(self, count: int = 1) -> list[tuple[ConsumerRecord, DeliveryVerified]]:
-        """Everything on the bus, at least `count` records."""
+        """Everything on the bus since this listener started, at least `count` records."""
         async with self._consumer() as (consumer, partitions), asyncio.timeout(20):
-            await consumer.seek_to_beginning(*partitions)
+            for partition, offset in self.begin.items():
+                consumer.seek(partition, offset)
             ends = await consumer.end_offsets(partitions)
             found: list[ConsumerRecord] = []
             while len(found) < count or any(
@@ -234,8 +237,10 @@ async def listening(
 ) -> AsyncGenerator[Listening]:
     """A listener that is ready; `options` are fields of EdgeSettings."""
     kafka = make_kafka(settings, Service.GATEWAY)
-    await kafka.create_topics()
-    await make_kafka(settings, Service.CONNECTORS).create_topics()
+    if settings.topic_prefix not in _CREATED:
+        await kafka.create_topics()
+        await make_kafka(settings, Service.CONNECTORS).create_topics()
+        _CREATED.add(settings.topic_prefix)
     integrations = ReadModel(kafka, IntegrationState)
     manifests = ReadModel(kafka, ManifestState)
     keys = Keys.load(settings.keys_dir, Service.GATEWAY)
@@ -247,6 +252,7 @@ async def listening(
         running = Listening(kafka, publisher, keys, integrations, manifests, edge, clock)
         try:
             await until(lambda: edge.ready)
+            running.begin = await running.end_offsets()
             yield running
         finally:
             for client in running.clients:

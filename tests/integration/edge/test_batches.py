@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -13,9 +15,16 @@ from jackfield_common.settings import Settings
 from jackfield_common.topics import DELIVERY_VERIFIED, KIB, MIB, Service
 from jackfield_gateway.edge.batches import MAX_HEADERS, Batches
 from jackfield_gateway.edge.reasons import Reason
-from tests.platform import make_kafka, until
+from tests.platform import make_kafka, make_settings, until
 
 PARTITIONS = 3
+
+
+@pytest.fixture
+def settings(kafka: str, topic_prefix: str, tmp_path: Path) -> Settings:
+    return make_settings(
+        kafka, "postgresql://nobody@127.0.0.1:1/nothing", topic_prefix, tmp_path / "keys"
+    )
 
 
 class Settled:

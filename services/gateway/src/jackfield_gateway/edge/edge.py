@@ -19,9 +19,11 @@ from jackfield_gateway.edge.fetching import Fetcher
 from jackfield_gateway.edge.handshakes import SecretTaker
 from jackfield_gateway.edge.integrations import Integrations, Lookup, Opening
 from jackfield_gateway.edge.protocol import Listener
+from jackfield_gateway.edge.reasons import Reason
 from jackfield_gateway.edge.receiver import Receiver, Waiter
 from jackfield_gateway.edge.schemes.compile import Compiler
 from jackfield_gateway.edge.settings import EdgeSettings
+from jackfield_gateway.edge.spool import Spool, Stored, Window
 from jackfield_gateway.edge.statistics import EdgeCollector, EdgeStats, Refusal, Statistics
 from jackfield_gateway.edge.tracing import Tracing
 
@@ -78,6 +80,14 @@ class Edge:
             publish_timeout=settings.publish_timeout,
         )
         self._receiver.connect(self._batches)
+        if settings.spool_dir is not None:
+            self._receiver.spool = Spool(
+                settings.spool_dir,
+                settings.spool_max,
+                publish=self._publish_spooled,
+                available=lambda: self._batches.available,
+                settle=self._receiver.spooled,
+            )
         self._listener = Listener(settings, self._receiver, self._answers, self._statistics)
         self._collector = EdgeCollector(self._statistics)
         self._server: asyncio.Server | None = None
@@ -92,8 +102,10 @@ class Edge:
         self._receiver.take_secret = take
 
     async def start(self) -> None:
-        """Bind the port. Raises OSError when it is taken."""
+        """Bind the port. Raises OSError when it is taken, SpoolError when the spool cannot be used."""
         loop = asyncio.get_running_loop()
+        if self._receiver.spool is not None:
+            await self._receiver.spool.start()
         self._server = await loop.create_server(
             self._listener,
             self._settings.host,
@@ -118,6 +130,8 @@ class Edge:
         deadline = time.monotonic() + self._settings.drain
         await self._listener.drain(self._settings.drain)
         await self._receiver.stop()
+        if self._receiver.spool is not None:
+            await self._receiver.spool.stop()
         await self._batches.stop(max(0.1, deadline - time.monotonic()))
         for connection in list(self._listener.connections):
             connection.cut()
@@ -141,6 +155,7 @@ class Edge:
         """The counters."""
         statistics = self._statistics
         quantile = statistics.latencies.quantile
+        spool = self._receiver.spool
         return EdgeStats(
             received=statistics.received,
             accepted=statistics.accepted,
@@ -150,7 +165,7 @@ class Edge:
             connections=statistics.connections,
             in_flight=statistics.received - statistics.answered,
             outstanding_bytes=self._batches.outstanding,
-            spooled=0,
+            spooled=0 if spool is None else spool.count,
             kafka=self._batches.available,
             processing_p50_ms=round(quantile(0.5) * 1000, 3),
             processing_p95_ms=round(quantile(0.95) * 1000, 3),
@@ -161,6 +176,9 @@ class Edge:
     def refusals(self, integration_id: str) -> tuple[Refusal, ...]:
         """The last refused requests of an integration, with what would have passed, oldest first."""
         return self._statistics.refusals(integration_id)
+
+    def _publish_spooled(self, record: Stored, window: Window) -> Reason | None:
+        return self._batches.put(record.partition, record.key, record.value, record.headers, window)
 
     async def _tick(self) -> None:
         turns = 0

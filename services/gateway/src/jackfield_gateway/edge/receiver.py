@@ -20,6 +20,7 @@ from jackfield_gateway.edge.payload import LARGE, may_be_deep, redacted, too_dee
 from jackfield_gateway.edge.reasons import AGAINST_SOURCE, Reason
 from jackfield_gateway.edge.record import Ids, Times
 from jackfield_gateway.edge.settings import EdgeSettings
+from jackfield_gateway.edge.spool import Spool, Stored, Window
 from jackfield_gateway.edge.statistics import Refusal, Statistics
 from jackfield_gateway.edge.tracing import Tracing
 
@@ -32,8 +33,9 @@ SECRET_FIELD: Final = "webhook_secret"  # noqa: S105 - a name
 MAX_TASKS: Final = 512
 """Requests that wait at a time for a key, a certificate, or a secret to be stored."""
 
-Waiter = tuple[Exchange, bytes]
-"""An exchange whose record is on its way, and the record's event id."""
+Waiter = tuple[Exchange, bytes, Stored | None] | Window
+"""An exchange whose record is on its way, the record's event id, and the record itself where there is a
+spool; or the window of drained records that one belongs to."""
 
 
 class Receiver:
@@ -65,6 +67,8 @@ class Receiver:
         self._by_source = Gcra(settings.source_rate, settings.source_burst)
         self._refused_by_source = Gcra(settings.refusal_rate, settings.refusal_burst)
         self._batches: Batches[Waiter] | None = None
+        self.spool: Spool[Waiter] | None = None
+        """Where records go while Kafka is away."""
 
     def connect(self, batches: Batches[Waiter]) -> None:
         """Where records go."""
@@ -237,15 +241,40 @@ class Receiver:
     def settle(self, waiters: list[Waiter], stored: bool) -> None:
         """Answer those whose records are stored, or are not known to be."""
         if not stored:
-            for exchange, _ in waiters:
-                self.refuse(exchange, Reason.KAFKA)
+            for waiter in waiters:
+                self._unsettled(waiter)
             return
         accepted, now = self._answers.accepted, _monotonic()
         latencies = self._statistics.latencies
-        self._statistics.accepted += len(waiters)
-        for exchange, event_id in waiters:
-            exchange.answer(accepted(event_id, exchange.keep_alive))
+        for waiter in waiters:
+            if isinstance(waiter, Window):
+                waiter.settle(True)
+                continue
+            exchange = waiter[0]
+            exchange.answer(accepted(waiter[1], exchange.keep_alive))
             latencies.add(now - exchange.started)
+            self._statistics.accepted += 1
+
+    def spooled(self, waiters: list[Waiter], stored: bool) -> None:
+        """Answer those whose records are on disk, or could not be written."""
+        if stored:
+            self.settle(waiters, True)
+            return
+        for waiter in waiters:
+            if not isinstance(waiter, Window):
+                self.refuse(waiter[0], Reason.KAFKA)
+
+    def _unsettled(self, waiter: Waiter) -> None:
+        """Kafka did not acknowledge in time: the spool takes it, where there is one."""
+        if isinstance(waiter, Window):
+            waiter.settle(False)
+            return
+        exchange, event_id, record = waiter
+        reason: Reason | None = Reason.KAFKA
+        if self.spool is not None and record is not None:
+            reason = self.spool.append(record, (exchange, event_id, None))
+        if reason is not None:
+            self.refuse(exchange, reason)
 
     def refuse(self, exchange: Exchange, reason: Reason) -> None:
         """Answer with a problem, and keep count for the operator and for the integration's owner."""
@@ -306,4 +335,16 @@ class Receiver:
             # text that escapes badly may outgrow base64
             encoded = records.value(exchange, event_id, at, delivery_id, query, body, as_text=False)
             value = min(value, encoded, key=len)
-        return batches.put(integration.partition, records.key, value, headers, (exchange, event_id))
+        spool = self.spool
+        if spool is None:
+            waiter: Waiter = (exchange, event_id, None)
+            return batches.put(integration.partition, records.key, value, headers, waiter)
+        record = Stored(integration.partition, records.key, value, headers)
+        reason: Reason | None = Reason.KAFKA
+        if not spool.holding:
+            waiter = (exchange, event_id, record)
+            reason = batches.put(record.partition, record.key, value, headers, waiter)
+        if reason is Reason.KAFKA:
+            # behind what is on disk already, so that nothing overtakes
+            reason = spool.append(record, (exchange, event_id, None))
+        return reason

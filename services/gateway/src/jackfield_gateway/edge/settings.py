@@ -1,6 +1,7 @@
 """What an operator can set at the webhook listener."""
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -47,6 +48,10 @@ class EdgeSettings(BaseModel):
     """Without Kafka's acknowledgement by then the answer is 503."""
     retry_after: int = Field(default=2, ge=1)
     """What a 503 tells its reader to wait."""
+    spool_dir: Path | None = None
+    """A directory of this process's own, on a persistent volume, that deliveries are accepted into while
+    Kafka is away. None: they are answered 503, and senders send again."""
+    spool_max: int = Field(default=1024 * MIB, ge=MIB)
     drain: float = Field(default=10, gt=0)
     """How long a shutdown waits for requests under way."""
 
