@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -182,3 +183,20 @@ async def test_while_postgres_is_away_nothing_starts_and_what_is_finished_is_kep
     assert [row["number"] for row in rows] == list(range(10))
     assert sorted(calls) == list(range(10)), "a call was repeated"
     assert len(started_while_away) <= 1  # the one that found out
+
+
+async def test_a_lane_whose_head_lost_its_connection_is_parked_and_comes_back(
+    bench: Bench,
+) -> None:
+    seen = Seen()
+
+    async def handle(work: Work) -> None:
+        seen.add(work)
+        if len(seen.works) == 1:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed")
+
+    for number in range(3):
+        await bench.send("key", number)
+    async with bench.lanes(handle, policy=Policy(park_after=0, initial_delay=0.01)):
+        await until(lambda: seen.numbers("key") == [0, 0, 1, 2])
+        await until(bench.all_committed)

@@ -313,4 +313,5 @@ class Dispatcher:
         if lane.partition.closed:
             self._outcomes.lost(lane)
         else:
+            lane.phase = Phase.IDLE
             outcome()
