@@ -27,6 +27,9 @@ from tests.containers import docker_answers, kafka_container, postgres_container
 
 _PREFIX = "jackfield-servers-"
 
+# One broker serves the whole run, and a service makes two dozen topics for each test.
+os.environ.setdefault("JACKFIELD_TOPIC_PARTITIONS", "3")
+
 
 @pytest.fixture(scope="session")
 def servers_directory() -> Iterator[Path]:

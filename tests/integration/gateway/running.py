@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from faststream.kafka import KafkaBroker
 from pydantic import JsonValue
 
@@ -142,9 +142,7 @@ class Running:
         consumer = self.kafka.consumer(group_id=None)
         await consumer.start()
         try:
-            name = self.kafka.naming.physical(topic)
-            await consumer.topics()
-            partitions = [TopicPartition(name, p) for p in range(topic.partitions)]
+            partitions = await self.kafka.partitions(topic)
             consumer.assign(partitions)
             ends = await consumer.end_offsets(partitions)
             found: list[tuple[bytes | None, bytes | None]] = []

@@ -98,6 +98,7 @@ class Kafka:
         if self.settings.topics_created_by == "administrator":
             return
         wanted = owned_by(self.service, self.settings.tenants)
+        most = self.settings.topic_partitions
         admin = AIOKafkaAdminClient(**self.connection())
         await admin.start()
         try:
@@ -105,7 +106,7 @@ class Kafka:
                 [
                     NewTopic(
                         name=self.naming.physical(topic),
-                        num_partitions=topic.partitions,
+                        num_partitions=min(topic.partitions, most or topic.partitions),
                         replication_factor=self.settings.topic_replication,
                         topic_configs=topic.configuration(),
                     )

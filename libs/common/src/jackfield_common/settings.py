@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     """Put before every topic, group and transactional id, for a shared cluster."""
     topic_replication: int = Field(default=1, ge=1)
     """Replication of created topics. Deployed: 3, with min.insync.replicas 2."""
+    topic_partitions: int = Field(default=0, ge=0)
+    """At most so many partitions for created topics, for a small installation; 0: as declared. A topic
+    keeps what it was created with: partitions decide which lane a key falls into."""
     topics_created_by: Literal["services", "administrator"] = "services"
     """Whether services create the topics they own, or only check that they are there."""
 

@@ -46,7 +46,7 @@ SINGLE_NODE: Mapping[str, str] = {
 
 _JVM = (
     "-Xms64m",
-    "-Xmx384m",  # a record of the largest size is held a few times over while it passes through
+    "-Xmx512m",  # a record of the largest size is held a few times over while it passes through
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
