@@ -2,8 +2,6 @@
 
 import asyncio
 
-from aiokafka import TopicPartition
-
 from jackfield_common.database import Pool
 from jackfield_common.events import ConnectionCompleted
 from jackfield_common.kafka import Kafka
@@ -19,10 +17,10 @@ async def every_record(kafka: Kafka, *topics: Topic) -> list[Record]:
     try:
         existing = await consumer.topics()
         partitions = [
-            TopicPartition(name, number)
+            partition
             for topic in (topics or tuple(declared()))
-            if (name := kafka.naming.physical(topic)) in existing
-            for number in range(topic.partitions)
+            if kafka.naming.physical(topic) in existing
+            for partition in await kafka.partitions(topic)
         ]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
@@ -82,8 +80,7 @@ class Completions:
         consumer = kafka.consumer(group_id=None)
         await consumer.start()
         try:
-            name = kafka.naming.physical(topic)
-            consumer.assign([TopicPartition(name, number) for number in range(topic.partitions)])
+            consumer.assign(await kafka.partitions(topic))
             while True:
                 for batch in (await consumer.getmany(timeout_ms=200)).values():
                     async with self._more:
