@@ -18,7 +18,7 @@ from jackfield_common.errors import ErrorKind
 
 
 class Settings(Config):
-    """Which site, and what is said of everything that is sent."""
+    """Which site, and which service logs are of when they do not say."""
 
     site: str = Field(
         default="datadoghq.com",
@@ -26,10 +26,7 @@ class Settings(Config):
         pattern=r"^[a-z0-9.-]+$",
         examples=["datadoghq.com", "datadoghq.eu", "us5.datadoghq.com"],
     )
-    env: str | None = Field(default=None, title="Environment")
-    service: str | None = Field(default=None, title="Service")
-    enable_logs: bool = Field(default=True, title="Send logs")
-    enable_metrics: bool = Field(default=True, title="Send metrics")
+    service: str | None = Field(default=None, title="Service", description="Of logs that name none")
 
 
 class Point(Input):
@@ -438,7 +435,6 @@ connector = Connector(
             name="datadog",
             title="Datadog",
             description="Send metrics, logs and events.",
-            default_config={"enable_logs": True, "enable_metrics": True},
             required_fields=("site",),
             auth="key_headers",
         ),

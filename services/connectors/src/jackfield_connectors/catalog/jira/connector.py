@@ -43,8 +43,6 @@ class Settings(Config):
     transition_id: str | None = Field(
         default=None, title="Transition", description="Id of the transition to make"
     )
-    enable_commit_sync: bool = Field(default=False, title="Link commits to issues")
-    enable_merge_request_sync: bool = Field(default=False, title="Show merge requests at issues")
 
 
 FIELDS = {

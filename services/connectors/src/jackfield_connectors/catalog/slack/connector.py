@@ -13,7 +13,7 @@ from jackfield_common.connector.repeat import Repeat
 from jackfield_common.connector.verification import Hmac, Window
 from jackfield_common.connector.webhook import Webhook
 from jackfield_common.errors import ErrorKind
-from jackfield_connectors.catalog.slack.actions import upload_file
+from jackfield_connectors.catalog.slack.actions import notify_event, upload_file
 from jackfield_connectors.catalog.slack.events import EVENTS
 from jackfield_connectors.catalog.slack.inputs import (
     AddReaction,
@@ -29,6 +29,7 @@ from jackfield_connectors.catalog.slack.inputs import (
     ListChannels,
     ListMembers,
     ListUsers,
+    NotifyEvent,
     OpenConversation,
     PinMessage,
     ScheduleMessage,
@@ -46,6 +47,7 @@ from jackfield_connectors.catalog.slack.outputs import (
     Link,
     Member,
     Message,
+    Notified,
     Opened,
     Scheduled,
     Sent,
@@ -62,7 +64,7 @@ class Settings(Config):
     channel: str | None = Field(default=None, title="Channel", description="Id or #name")
     username: str | None = Field(default=None, title="User name", max_length=80)
     events: tuple[str, ...] = Field(
-        default=(), title="Events", description="Which events to be told of; all when empty"
+        default=(), title="Events", description="Which events notify_event tells of; all when empty"
     )
     notify_only_broken_pipelines: bool = Field(default=False, title="Only broken pipelines")
 
@@ -195,6 +197,14 @@ connector = Connector(
             ordering="channel",
             body=NOTIFICATION,
             http_by_auth={"secret_url": BY_WEBHOOK.model_copy(update={"body": NOTIFICATION})},
+        ),
+        Action[NotifyEvent, Notified](
+            name="notify_event",
+            input=NotifyEvent,
+            output=Notified,
+            repeat=Repeat.UNSAFE,
+            run=notify_event,
+            ordering="channel",
         ),
         post(
             "update_message",

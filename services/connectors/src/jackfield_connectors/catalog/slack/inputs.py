@@ -36,6 +36,27 @@ class SendNotification(Input):
     username: str | None = Field(default=None, max_length=80)
 
 
+class NotifyEvent(Input):
+    """Tell of an event in one line, if it is one to be told of.
+
+    A route gives the event with {"event_type": event_type, "canonical_type": canonical_type,
+    "occurrence": occurrence}. An event that is not told of is a success that sent nothing.
+    """
+
+    event_type: str
+    canonical_type: str | None = None
+    occurrence: dict[str, str | None] | None = None
+    events: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of types to be told of, such as pull_request.*; all when empty",
+    )
+    notify_only_broken_pipelines: bool = Field(
+        default=False, description="Of pipelines, tell only of those that failed"
+    )
+    channel: str | None = Field(default=None, description=CHANNEL)
+    username: str | None = Field(default=None, max_length=80)
+
+
 class InChannel(Input):
     """Something in a channel."""
 

@@ -15,6 +15,15 @@ class Sent(Output):
     text: Literal["ok"] | JsonValue = Field(default=None, exclude=True)
 
 
+class Notified(Output):
+    """Whether something was sent, where, and why not."""
+
+    sent: bool
+    reason: str | None = None
+    channel: str | None = None
+    ts: str | None = None
+
+
 class Scheduled(Output):
     """A message that will be sent."""
 
