@@ -261,6 +261,50 @@ async def test_who_agreed_once_is_not_asked_again_unless_the_client_wants_it(
     assert query_of(silent.headers["location"])["error"] == "login_required"
 
 
+async def test_a_request_sent_ahead_is_answered_once(scene: Scene) -> None:
+    auth = (scene.app.client.client_id, scene.app.secret)
+    sent = scene.request(VERIFIER, client_id=None, prompt="login consent")
+    pushed = await scene.oauth.http.post("/oauth2/par", data=sent, auth=auth)
+    assert pushed.status_code == 201, pushed.text
+    reference = pushed.json()["request_uri"]
+    asked = {"client_id": scene.app.client.client_id, "request_uri": reference}
+    page = await scene.person.browser.get("/oauth2/authorize", params=asked)
+    back = await scene.person.allow(await scene.person.sign_in(page))
+    assert query_of(back)["state"] == "opaque state/+"
+    assert (await scene.exchange(query_of(back)["code"])).status_code == 200
+    for wrong in (
+        asked,
+        {**asked, "request_uri": reference + "x"},
+        {**asked, "request_uri": "https://evil.example/request"},
+    ):
+        again = await scene.person.browser.get("/oauth2/authorize", params=wrong)
+        assert again.status_code == 400
+
+
+async def test_what_is_wrong_with_a_request_sent_ahead_is_told_at_once(scene: Scene) -> None:
+    auth = (scene.app.client.client_id, scene.app.secret)
+    wrong: list[tuple[dict[str, str | None], str]] = [
+        ({"code_challenge": None}, "invalid_request"),
+        ({"redirect_uri": "https://evil.example/"}, "invalid_request"),
+        ({"scope": "everything"}, "invalid_scope"),
+        ({"request_uri": "urn:x"}, "invalid_request"),
+    ]
+    for changed, error in wrong:
+        sent = scene.request(VERIFIER, **{"client_id": None, **changed})
+        answer = await scene.oauth.http.post("/oauth2/par", data=sent, auth=auth)
+        assert (answer.status_code, answer.json()["error"]) == (400, error), changed
+    unproven = await scene.oauth.http.post("/oauth2/par", data=scene.request(VERIFIER))
+    assert (unproven.status_code, unproven.json()["error"]) == (401, "invalid_client")
+    other = scene.request(VERIFIER, client_id=None)
+    pushed = await scene.oauth.http.post("/oauth2/par", data=other, auth=auth)
+    stolen = {
+        "client_id": scene.phone.client.client_id,
+        "request_uri": pushed.json()["request_uri"],
+    }
+    answer = await scene.person.browser.get("/oauth2/authorize", params=stolen)
+    assert answer.status_code == 400
+
+
 async def test_refusing_tells_the_client(scene: Scene) -> None:
     page = await scene.authorize()
     answer = await scene.person.submit(page, decision="deny")

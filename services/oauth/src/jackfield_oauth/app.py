@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,7 @@ from jackfield_oauth.repository.devices import Devices
 from jackfield_oauth.repository.grants import Grants
 from jackfield_oauth.repository.keys import HashKeys, SigningKeys
 from jackfield_oauth.repository.people import People
+from jackfield_oauth.repository.pushed_requests import PushedRequests
 from jackfield_oauth.repository.revocations import Revocations
 from jackfield_oauth.repository.sign_ins import SignIns
 from jackfield_oauth.service.access_tokens import AccessTokens
@@ -95,8 +97,18 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
     """Build the service on its platform, run it inside the block."""
     # At the level debug Authlib writes tokens into its log.
     logging.getLogger("authlib").setLevel(logging.INFO)
-    settings, outbox, pool = platform.settings, platform.outbox, platform.pool
+    settings = platform.settings
     bound = bind(settings.oauth_host, settings.oauth_port)
+    try:
+        async with _running(platform, bound):
+            yield
+    finally:
+        bound.close()
+
+
+@asynccontextmanager
+async def _running(platform: Platform[OauthSettings], bound: socket.socket) -> AsyncGenerator[None]:
+    settings, outbox, pool = platform.settings, platform.outbox, platform.pool
     secrets = await SecretHash.load(platform.keys, HashKeys(pool))
     ring = KeyRing(key_policy(settings), platform.keys, outbox, SigningKeys(pool))
     await ring.maintain()
@@ -120,7 +132,7 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
         rules, outbox, clients, revocations, people, grants, devices, effects
     )
     approval = DeviceApproval(outbox, devices, people, effects, service, secrets)
-    consent = Consent(rules, outbox, grants, effects, service)
+    consent = Consent(rules, outbox, grants, effects, PushedRequests(pool), service)
     membership = Membership(settings.issuer, outbox, people, secrets, Passwords())
     if settings.oauth_first_link_file is not None and not await people.any():
         link = await membership.invite(
@@ -169,7 +181,9 @@ async def compose(platform: Platform[OauthSettings]) -> AsyncGenerator[None]:
 
     app = FastAPI(title="Jackfield authorization server", docs_url=None, redoc_url=None)
     problems.install(app)
-    app.include_router(protocol.router(settings.issuer, settings.signing_algorithm, service, ring))
+    app.include_router(
+        protocol.router(settings.issuer, settings.signing_algorithm, service, consent, ring)
+    )
     browser = Browser(settings.issuer, secrets)
     app.include_router(people_pages.router(browser, membership, consent, approval))
     app.include_router(vendor.router(settings.issuer, vendor_sign_in))

@@ -10,6 +10,8 @@ import json
 import sys
 from collections.abc import Sequence
 
+import structlog
+
 from jackfield_common.database import open_database
 from jackfield_common.errors import JackfieldError
 from jackfield_common.ids import DEFAULT_TENANT, new_id, tenant_id
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     settings = read_settings()
+    # Standard output holds the result alone, so that a script can read it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     try:
         result = asyncio.run(_run(parsed, settings))
     except JackfieldError as error:

@@ -218,6 +218,15 @@ class IssuedRefreshToken:
 
 
 @dataclass(frozen=True, slots=True)
+class PushedRequest:
+    """An authorization request that a client sent ahead (RFC 9126)."""
+
+    request_digest: bytes
+    parameters: dict[str, str]
+    pushed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """A device that waits for a person's word (RFC 8628). `interval` is in seconds."""
 

@@ -10,10 +10,12 @@ from fastapi.responses import JSONResponse
 
 from jackfield_oauth.endpoints.problems import BodyTooLarge
 from jackfield_oauth.service.authorization import AuthorizationService, refusal
+from jackfield_oauth.service.consent import Consent
 from jackfield_oauth.service.metadata import (
     DEVICE_AUTHORIZATION_PATH,
     INTROSPECT_PATH,
     JWKS_PATH,
+    PUSH_PATH,
     REVOKE_PATH,
     TOKEN_PATH,
     USERINFO_PATH,
@@ -40,7 +42,13 @@ def _form(**fields: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {_FORM: {"schema": schema}}}}
 
 
-def router(issuer: str, algorithm: str, service: AuthorizationService, keys: KeyRing) -> APIRouter:
+def router(
+    issuer: str,
+    algorithm: str,
+    service: AuthorizationService,
+    consent: Consent,
+    keys: KeyRing,
+) -> APIRouter:
     """The routes."""
     routes = APIRouter()
     document = metadata(issuer, algorithm)
@@ -89,6 +97,11 @@ def router(issuer: str, algorithm: str, service: AuthorizationService, keys: Key
     async def device(request: Request) -> Response:
         """Give a device its codes (RFC 8628, 3.1)."""
         return await answer(request, service.authorize_device)
+
+    @routes.post(PUSH_PATH, openapi_extra=_form(response_type="code", client_id="The client."))
+    async def push(request: Request) -> Response:
+        """Take an authorization request ahead (RFC 9126, 2)."""
+        return await answer(request, consent.push)
 
     @routes.get(USERINFO_PATH)
     @routes.post(USERINFO_PATH, include_in_schema=False)

@@ -13,6 +13,7 @@ TOKEN_PATH: Final = "/oauth2/token"  # noqa: S105 - a path
 INTROSPECT_PATH: Final = "/oauth2/introspect"
 REVOKE_PATH: Final = "/oauth2/revoke"
 DEVICE_AUTHORIZATION_PATH: Final = "/oauth2/device_authorization"
+PUSH_PATH: Final = "/oauth2/par"
 JWKS_PATH: Final = "/oauth2/jwks"
 USERINFO_PATH: Final = "/oauth2/userinfo"
 
@@ -30,6 +31,7 @@ def metadata(issuer: str, algorithm: str) -> dict[str, object]:
         "token_endpoint": issuer + TOKEN_PATH,
         "introspection_endpoint": issuer + INTROSPECT_PATH,
         "revocation_endpoint": issuer + REVOKE_PATH,
+        "pushed_authorization_request_endpoint": issuer + PUSH_PATH,
         "device_authorization_endpoint": issuer + DEVICE_AUTHORIZATION_PATH,
         "userinfo_endpoint": issuer + USERINFO_PATH,
         "jwks_uri": issuer + JWKS_PATH,
