@@ -223,8 +223,8 @@ class Product:
         attempts = 0
         if "works one by one" in self.broken:
             await self._alone.acquire()
-        if "dawdles" in self.broken:
-            await asyncio.sleep(0.6)
+        if "dawdles" in self.broken and sum(self.calls.values()) % 10 == 0:
+            await asyncio.sleep(2.1)
         while True:
             attempts += 1
             failure, data = await self._attempt(action_id, one, action, given)

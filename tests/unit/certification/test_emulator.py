@@ -116,6 +116,20 @@ async def test_retry_after_and_headers_of_the_budget_are_sent() -> None:
             assert int(answer.headers["X-Remaining"]) > 0
 
 
+async def test_a_recorded_budget_does_not_hide_the_live_one() -> None:
+    connector = document()
+    connector["exchanges"][0]["response"]["headers"] = {"x-remaining": "4999", "x-other": "kept"}
+    async with (
+        VendorEmulator(Manifest.model_validate(connector)) as vendor,
+        aiohttp.ClientSession() as client,
+    ):
+        headers = await signed_in(vendor)
+        vendor.limits.set_budget(3, 60)
+        async with client.get(f"{vendor.base_url()}/me", headers=headers) as answer:
+            assert answer.headers.getall("X-Remaining") == ["2"]
+            assert answer.headers["X-Other"] == "kept"
+
+
 @pytest.mark.parametrize(
     "auth",
     [
