@@ -139,7 +139,8 @@ class Kafka:
         }
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The tool takes an id that begins with a hyphen for an option.
+        cluster = "J" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         command = (*self._java(), "kafka.tools.StorageTool", "format", "--standalone")
         # A kill between the format and its marker leaves a storage without data: format it again.
         command += ("--ignore-formatted", "-t", cluster, "-c", str(self._configuration))
