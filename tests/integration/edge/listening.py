@@ -223,8 +223,7 @@ class Listening:
         consumer = self.kafka.consumer(group_id=None)
         await consumer.start()
         try:
-            name = self.kafka.naming.physical(DELIVERY_VERIFIED)
-            partitions = [TopicPartition(name, one) for one in range(DELIVERY_VERIFIED.partitions)]
+            partitions = await self.kafka.partitions(DELIVERY_VERIFIED)
             consumer.assign(partitions)
             yield consumer, partitions
         finally:
