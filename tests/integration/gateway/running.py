@@ -6,14 +6,17 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
+import pytest
 from aiokafka import AIOKafkaConsumer
 from faststream.kafka import KafkaBroker
+from prometheus_client import CollectorRegistry
 from pydantic import JsonValue
 
 from jackfield_common.errors import ErrorKind
@@ -28,6 +31,7 @@ from jackfield_common.sealing import Keys
 from jackfield_common.shell import Platform
 from jackfield_common.topics import ACTION_REQUESTED, Service, Topic
 from jackfield_gateway.app import MIGRATIONS, compose
+from jackfield_gateway.edge import Edge
 from jackfield_gateway.settings import GatewaySettings
 from tests.integration.gateway.manifests import ALL
 from tests.platform import make_kafka, make_settings, pool_of, publisher_of, until
@@ -246,6 +250,9 @@ async def running(
                 timeout=30,
             )
         )
+        # Another service's metrics may be in this process's registry already, one under a name of ours.
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr("jackfield_gateway.app.Edge", partial(Edge, registry=CollectorRegistry()))
         await stack.enter_async_context(compose(platform))
         await until(lambda: all(platform.readiness.report().values()))
         yield Running(settings, platform, http, f"http://127.0.0.1:{webhook_port}", worker)

@@ -78,9 +78,14 @@ async def test_it_is_one(
 
 
 async def test_the_allow_header_names_every_method_of_a_path(gateway: Running) -> None:
-    answer = await gateway.http.options("/api/routes/some-route")
-    assert answer.status_code == 405
-    assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
+    for path, methods in (
+        ("/api/routes/some-route", "DELETE, GET, PATCH, PUT"),
+        ("/api/routes/preview", "POST"),
+        ("/api/routes", "GET, POST"),
+    ):
+        answer = await gateway.http.options(path)
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == methods
 
 
 async def test_a_body_that_is_too_large_is_cut_off_while_it_comes(gateway: Running) -> None:

@@ -152,13 +152,16 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> list[str]:
-    # Each route knows its own method only; the path takes those of all that match it.
-    found: set[str] = set()
-    for route in cast(Sequence[Route], request.app.state.paths):
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            found |= route.methods or set()
-    return sorted(found)
+    # Each route knows its own method only; the path takes those of all that match it. A fixed path
+    # (`/api/routes/preview`) is no id of its neighbour (`/api/routes/{route_id}`).
+    matching = [
+        route
+        for route in cast(Sequence[Route], request.app.state.paths)
+        if route.matches(request.scope)[0] is not Match.NONE
+    ]
+    fewest = min((len(route.param_convertors) for route in matching), default=0)
+    nearest = [route for route in matching if len(route.param_convertors) == fewest]
+    return sorted({method for route in nearest for method in route.methods or ()})
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
