@@ -1,6 +1,8 @@
 """Answers what the API asks of parked and dead work; a service hands its commands here."""
 
+import asyncio
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from pydantic import BaseModel, JsonValue
@@ -15,6 +17,9 @@ from jackfield_common.lanes.parking import Parking
 from jackfield_common.lanes.selection import Selection
 
 log = structlog.get_logger(__name__)
+
+SEEN_SECONDS: Final = 1.25
+"""Workers look for pauses once a second (Limits.watch_interval); a pause is answered when it holds."""
 
 
 async def answer_command(command: WorkCommand, pool: Pool, publisher: Publisher) -> None:
@@ -75,6 +80,7 @@ async def _do(command: WorkCommand, parking: Parking) -> JsonObject:
             return {"works": await parking.replay(selection, command.id)}
         case "pause":
             await parking.pause(command.tenant, _integration(command))
+            await asyncio.sleep(SEEN_SECONDS)
             return {}
         case "resume":
             await parking.resume(command.tenant, _integration(command))
