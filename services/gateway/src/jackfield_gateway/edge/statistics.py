@@ -145,35 +145,35 @@ class EdgeCollector(Collector):
         """The metric families."""
         statistics = self._statistics
         yield CounterMetricFamily(
-            "jackfield_webhooks_received", "Webhook requests received", statistics.received
+            "jackfield_edge_received", "Webhook requests received", statistics.received
         )
         yield CounterMetricFamily(
-            "jackfield_webhooks_accepted", "Webhook requests on the bus", statistics.accepted
+            "jackfield_edge_accepted", "Webhook requests on the bus", statistics.accepted
         )
         yield CounterMetricFamily(
-            "jackfield_webhooks_handshakes", "Handshakes answered", statistics.handshakes
+            "jackfield_edge_handshakes", "Handshakes answered", statistics.handshakes
         )
         yield CounterMetricFamily(
-            "jackfield_webhooks_producers_replaced",
+            "jackfield_edge_producers_replaced",
             "Kafka producers given up",
             statistics.producers_replaced,
         )
         refused = CounterMetricFamily(
-            "jackfield_webhooks_refused", "Webhook requests refused", labels=["reason"]
+            "jackfield_edge_refused", "Webhook requests refused", labels=["reason"]
         )
         for reason, count in statistics.refused.items():
             refused.add_metric([reason.value], count)
         yield refused
         yield GaugeMetricFamily(
-            "jackfield_webhooks_connections", "Open connections", statistics.connections
+            "jackfield_edge_connections", "Open connections", statistics.connections
         )
         yield GaugeMetricFamily(
-            "jackfield_webhooks_in_flight",
+            "jackfield_edge_in_flight",
             "Requests not yet answered",
             statistics.received - statistics.answered,
         )
         yield HistogramMetricFamily(
-            "jackfield_webhooks_processing_seconds",
+            "jackfield_edge_processing_seconds",
             "From the first byte to the answer, accepted requests",
             buckets=statistics.latencies.cumulative(),
             sum_value=statistics.latencies.sum,
