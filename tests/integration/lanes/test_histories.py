@@ -276,3 +276,52 @@ async def _check(world: World) -> None:
         assert replayed == sorted(replayed), f"lane {lane} was replayed out of order"
     left = await world.pool.fetch("SELECT * FROM lane_work")
     assert left == [], "rows were left behind"
+
+
+async def test_what_overflows_does_not_overtake_what_was_in_memory_when_the_worker_is_killed(
+    database: str, tmp_path: Path
+) -> None:
+    settings_ = Settings(
+        kafka_bootstrap_servers="nowhere:1", postgres_dsn=SecretStr(database), keys_dir=tmp_path
+    )
+    pool = await connect(settings_, SCHEMA)
+    await migrate(pool, SCHEMA, ("jackfield_common.lanes",))
+    log = ModelLog(WORK.name, PARTITIONS)
+    for number in range(8):
+        log.append(0, b"key", "lane", b"%d" % number)
+    done: list[int] = []
+    slow = True
+
+    async def handle(work: Work) -> None:
+        if slow:
+            await asyncio.sleep(60)
+        done.append(int(work.record.value or b""))
+
+    def lanes(member: str) -> tuple[Lanes, ModelKafka]:
+        kafka = ModelKafka(settings_, log, member)
+        made = Lanes(
+            kafka,
+            pool,
+            _NoFeed(),  # pyright: ignore[reportArgumentType]
+            name="model",
+            topics=[WORK],
+            handle=handle,
+            dead=DEAD,
+            limits=TINY,
+        )
+        return made, kafka
+
+    async def parked() -> bool:
+        return await pool.fetchval("SELECT count(*) FROM lane_work") >= 6
+
+    first, kafka = lanes("first")
+    await first.__aenter__()
+    await until(parked)
+    kafka.consumers[-1].killed = True
+    await asyncio.gather(first._tasks.stop(), first._dispatcher.stop())
+    slow = False
+    second, _ = lanes("second")
+    async with second:
+        await until(lambda: len(done) == 8 and log.all_committed)
+    assert done == list(range(8))
+    pool.terminate()

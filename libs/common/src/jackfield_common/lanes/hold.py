@@ -91,6 +91,14 @@ class Hold:
         lane.key.size -= item.size
         return item
 
+    def drop_last(self, lane: Lane) -> Item:
+        """Take a lane's last item; it has still to leave."""
+        item = lane.items.pop()
+        lane.size -= item.size
+        lane.key.records -= 1
+        lane.key.size -= item.size
+        return item
+
     def over(self, lane: Lane) -> bool:
         """Whether a lane or its key holds more than its share."""
         limits, key = self._limits, lane.key

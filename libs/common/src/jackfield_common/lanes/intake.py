@@ -531,7 +531,7 @@ class Intake:
         """Know these lanes as parked; run what is due."""
         for one in parked:
             lane = self._hold.lane(partition, one.key.encode(), one.lane.encode(), one.tenant)
-            lane.spilled = True
+            self._outcomes.back(lane, "behind")
             lane.rows = one.rows
             if lane.phase is Phase.IDLE:
                 lane.blocked = one.blocked

@@ -42,6 +42,8 @@ class Entry:
     lane: str
     item: Item
     verdict: Verdict | None
+    insert: bool = False
+    """Whether the row is to be made; else it is there, or asked for before."""
     written: Callable[[], None] | None = None
 
 
@@ -168,4 +170,4 @@ class Journal:
 def _kind(entry: Entry) -> str:
     if entry.verdict is None:
         return "delete"
-    return "insert" if entry.item.row is None else "update"
+    return "insert" if entry.insert else "update"

@@ -4,7 +4,9 @@
     database  parked rows, in order          once there are any, whatever arrives joins them
 
 A lane whose `spilled` is set has rows in the database: it runs what it holds in memory, then loads its
-rows in order, and returns to memory when there are none left.
+rows in order, and returns to memory when there are none left. With its first row, everything it holds
+gets one, the running head included: after a crash rows are run before the log is read again, so a row
+must never stand there without those that come before it.
 """
 
 from collections import deque
@@ -41,7 +43,8 @@ class Row:
     """The database row that stands for a record: its offset was let go when it was written."""
 
     id: str
-    place: int
+    place: int | None
+    """Its place in the lane; None when it was asked for and is not known here."""
     replayed_by: str | None = None
     """The command by which its owner had it run again after it was given up."""
 

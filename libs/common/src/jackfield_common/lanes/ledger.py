@@ -81,9 +81,9 @@ ON CONFLICT (id) DO NOTHING
 _UPDATE = """
 UPDATE lane_work SET state = $2, blocking = $3, attempts = $4, first_attempt_at = $5, due_at = $6,
     kind = $7, message = $8, tried = $9, fed = false, changed_at = now()
-WHERE id = $1 AND state = 'parked' AND place = $10
+WHERE id = $1 AND state = 'parked' AND ($10::bigint IS NULL OR place = $10)
 """
-_DELETE = "DELETE FROM lane_work WHERE id = $1 AND place = $2"
+_DELETE = "DELETE FROM lane_work WHERE id = $1 AND ($2::bigint IS NULL OR place = $2)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ handler ──▶ done │                                      │
 
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Final, Literal
 
 import structlog
@@ -20,7 +19,7 @@ from jackfield_common.lanes import metrics
 from jackfield_common.lanes.clock import Clock, moment
 from jackfield_common.lanes.hold import Hold
 from jackfield_common.lanes.journal import Entry, Journal
-from jackfield_common.lanes.lane import Item, Lane, Phase
+from jackfield_common.lanes.lane import Item, Lane, Phase, Row
 from jackfield_common.lanes.ledger import KEPT_ATTEMPTS, Verdict
 from jackfield_common.lanes.partition import Partition
 from jackfield_common.lanes.policy import Policy
@@ -45,6 +44,7 @@ class Outcomes:
         journal: Journal,
         load: Callable[[Lane], None],
         buried: Callable[[], None],
+        row_id: Callable[[Partition, int], str],
     ) -> None:
         self._consumer = consumer
         self._clock = clock
@@ -53,6 +53,7 @@ class Outcomes:
         self._journal = journal
         self._load = load
         self._buried = buried
+        self._row_id = row_id
         self._chance = random.random
         self.done = 0
         """Records done, since the count was last taken."""
@@ -108,7 +109,7 @@ class Outcomes:
             self._leave(partition, item)
             self._buried()
 
-        self._journal.add(Entry(partition, "", "", item, verdict, written))
+        self._journal.add(Entry(partition, "", "", item, verdict, True, written))
 
     def settle(self, lane: Lane) -> None:
         """Decide what an idle lane does next."""
@@ -129,30 +130,60 @@ class Outcomes:
                 self._load(lane)
 
     def park(self, lane: Lane, cause: Cause, due: float, failure: Failure | None = None) -> None:
-        """Move everything a lane holds in memory to the database, in order; `due` is its head's."""
+        """Move everything a lane holds in memory to the database, in order; `due` is its head's.
+
+        It runs nothing at the moment.
+        """
         first = True
         while lane.items:
             item = self._hold.pop(lane)
-            self.spill(lane, item, cause if first else "behind", due if first else 0.0, failure)
+            if item.row is not None:
+                self._hold.leave(item.size)  # its row is there: memory alone is given back
+            elif first:
+                self._insert(lane, item, cause, due, failure)
+            else:
+                self._insert(lane, item, "behind")
             first = False
-            failure = None
         lane.due = due
         if due:
             self._scheduler.at(lane, due)
 
-    def spill(
-        self, lane: Lane, item: Item, cause: Cause, due: float = 0.0, failure: Failure | None = None
-    ) -> None:
+    def spill(self, lane: Lane, item: Item, cause: Cause) -> None:
         """Write one record behind the lane's rows; its offset goes when that is durable."""
-        lane.spilled = True
-        lane.spills += 1
-        lane.rows += 1
-        if item.row is not None:
-            # It was loaded from its row, which is still there: memory alone is given back.
-            lane.rows -= 1
-            self._hold.leave(item.size)
+        self.back(lane, cause)
+        self._insert(lane, item, cause)
+
+    def back(self, lane: Lane, cause: Cause) -> None:
+        """Give a row to everything that a lane holds in memory, where it stays."""
+        if lane.spilled:
             return
-        metrics.PARKED.labels(self._consumer, cause).inc()
+        lane.spilled = True
+        for item in lane.items:
+            assert item.row is None, "a lane without rows holds an item that has one"
+            item.row = Row(self._row_id(lane.partition, item.record.offset), None)
+            self._enter_row(lane, item, cause, Verdict("parked", cause), stays=True)
+
+    def reread(self, lane: Lane) -> None:
+        """Rows were changed from outside: forget what is held of them, but for a running head."""
+        if not lane.spilled or lane.phase is Phase.BUSY:
+            return
+        running = lane.phase is Phase.RUNNING
+        while len(lane.items) > running:
+            self._hold.leave(self._hold.drop_last(lane).size)
+        if not running:
+            if lane.phase is Phase.WAITING:
+                self._scheduler.unwait(lane)
+            lane.phase = Phase.IDLE
+
+    def _insert(
+        self,
+        lane: Lane,
+        item: Item,
+        cause: Cause,
+        due: float = 0.0,
+        failure: Failure | None = None,
+    ) -> None:
+        lane.spilled = True
         verdict = Verdict(
             "parked",
             cause,
@@ -160,23 +191,41 @@ class Outcomes:
             kind=failure.kind.value if failure else None,
             message=failure.message[:_MAX_MESSAGE] if failure else None,
         )
-        self._write(lane, item, verdict)
+        self._enter_row(lane, item, cause, verdict, stays=False)
 
-    def _write(self, lane: Lane, item: Item, verdict: Verdict) -> None:
+    def _enter_row(
+        self, lane: Lane, item: Item, cause: Cause, verdict: Verdict, *, stays: bool
+    ) -> None:
+        """Write a new row; when it is durable the offset goes, and the memory unless the item `stays`."""
+        metrics.PARKED.labels(self._consumer, cause).inc()
+        lane.spills += 1
+        lane.rows += 1
+        offset = item.record.offset
+
+        def written() -> None:
+            lane.partition.watermark.done(offset)
+            if not stays:
+                self._hold.leave(item.size)
+            self._written(lane)
+
+        self._write(lane, item, verdict, written, insert=True)
+
+    def _write(
+        self,
+        lane: Lane,
+        item: Item,
+        verdict: Verdict,
+        written: Callable[[], None],
+        *,
+        insert: bool,
+    ) -> None:
         lane.unwritten += 1
-        entry = Entry(
-            lane.partition,
-            lane.key.text,
-            lane.text,
-            item,
-            verdict,
-            partial(self._written, lane, item),
+        self._journal.add(
+            Entry(lane.partition, lane.key.text, lane.text, item, verdict, insert, written)
         )
-        self._journal.add(entry)
 
-    def _written(self, lane: Lane, item: Item) -> None:
+    def _written(self, lane: Lane) -> None:
         lane.unwritten -= 1
-        self._leave(lane.partition, item)
         if lane.phase is Phase.IDLE and not lane.unwritten:
             self.settle(lane)
 
@@ -186,15 +235,13 @@ class Outcomes:
             partition.watermark.done(item.record.offset)
 
     def _let_go(self, lane: Lane, item: Item) -> None:
-        self._hold.leave(item.size)
-        if item.row is None:
-            lane.partition.watermark.done(item.record.offset)
-        else:
+        self._leave(lane.partition, item)
+        if item.row is not None:
             lane.rows -= 1
             self._journal.add(Entry(lane.partition, lane.key.text, lane.text, item, None))
 
     def _back_to_row(self, lane: Lane, due: float, failure: Failure) -> None:
-        """A loaded head failed: its row keeps the count, the lane waits in the database."""
+        """A head that has a row failed: its row keeps the count, the lane waits in the database."""
         item = self._hold.pop(lane)
         verdict = Verdict(
             "parked",
@@ -205,7 +252,12 @@ class Outcomes:
         )
         while lane.items:
             self._hold.leave(self._hold.pop(lane).size)
-        self._write(lane, item, verdict)
+
+        def written() -> None:
+            self._hold.leave(item.size)
+            self._written(lane)
+
+        self._write(lane, item, verdict, written, insert=False)
         lane.due = due
         self._scheduler.at(lane, due)
 
@@ -225,18 +277,20 @@ class Outcomes:
         verdict = Verdict(
             "dead", "failure", blocking=blocking, kind=kind.value, message=message[:_MAX_MESSAGE]
         )
-        lane.unwritten += 1
+        insert = item.row is None
         # What follows waits until this is durable: a crash before that would run the head again, after
         # what had overtaken it.
         lane.phase = Phase.BUSY
 
         def written() -> None:
             lane.phase = Phase.IDLE
-            self._written(lane, item)
+            self._leave(lane.partition, item)
             self._buried()
+            self._written(lane)
 
-        entry = Entry(lane.partition, lane.key.text, lane.text, item, verdict, written)
-        self._journal.add(entry)
+        self._write(lane, item, verdict, written, insert=insert)
+        if not insert:
+            lane.rows -= 1
         if blocking:
             self.park(lane, "behind", 0.0)
             lane.spilled = lane.blocked = True

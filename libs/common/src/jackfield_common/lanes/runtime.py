@@ -93,6 +93,7 @@ class Lanes:
             self._journal,
             self._loader.ask,
             self._feed.wake,
+            self._ledger.row_id,
         )
         self._dispatcher = Dispatcher(
             name,
@@ -230,8 +231,9 @@ class Lanes:
             if partition.closed:
                 continue
             for lane in list(partition.lanes.values()):
-                if lane.phase is Phase.WAITING and lane.key.paused:
-                    self._scheduler.unwait(lane)
+                if lane.key.paused and lane.phase in (Phase.READY, Phase.HELD, Phase.WAITING):
+                    self._scheduler.unwait(lane)  # into the database with it
+                self._outcomes.reread(lane)
                 if lane.phase is not Phase.IDLE or (lane.key.text, lane.text) in found:
                     continue
                 if lane.spilled:
