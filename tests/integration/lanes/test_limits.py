@@ -141,7 +141,8 @@ async def test_payloads_of_25_mb_pass_whole_and_memory_is_bounded_by_bytes(bench
         await until(lambda: len(digests) == 3, within=60)
         await until(bench.all_committed, within=60)
     assert sorted(digests) == sorted(sent)
-    assert max(held) <= limits.bytes + size + MIB
+    # One record from the log and one from the database may come in at the same moment.
+    assert max(held) <= limits.bytes + 2 * size + MIB
     assert letter.value is not None
     assert len(letter.value) >= size
 

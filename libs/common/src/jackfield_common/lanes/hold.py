@@ -50,6 +50,15 @@ class Hold:
             and self.bytes <= self._limits.bytes * 7 // 8
         )
 
+    async def make_room(self) -> None:
+        """Wait until something leaves; at most half a second."""
+        self.room.clear()
+        try:
+            async with asyncio.timeout(0.5):
+                await self.room.wait()
+        except TimeoutError:
+            pass
+
     def enter(self, size: int) -> None:
         """A record was read."""
         self.records += 1

@@ -110,6 +110,8 @@ class Intake:
         self._missing: set[str] = set()
         """Topics, by their names at the broker, that did not exist when last looked for."""
         self._look_again = 0.0
+        self._largest = max(topic.max_message_bytes for topic in topics)
+        """The largest record of late, halved with every poll; in bytes."""
         self.partitions: dict[TopicPartition, Partition] = {}
         self.joined = False
         """Whether an assignment was received since the consumer was made."""
@@ -213,7 +215,7 @@ class Intake:
             timeout = POLL_MS if wanted and not self._stalled else 0
             try:
                 batch = await consumer.getmany(
-                    *(wanted or (_NOTHING,)), timeout_ms=timeout, max_records=BATCH
+                    *(wanted or (_NOTHING,)), timeout_ms=timeout, max_records=self._fitting()
                 )
             except NoOffsetForPartitionError:
                 continue  # a partition that is being opened: its position is about to be set
@@ -230,7 +232,17 @@ class Intake:
             elif not timeout:
                 await self._change(0.02 if self._stalled else 0.2)
 
+    def _fitting(self) -> int:
+        """How many records to take at once: no more than fit, were they as large as the largest of late.
+
+        One answer may hold records of several partitions, each of any size.
+        """
+        return max(1, min(BATCH, (self._limits.bytes - self._hold.bytes) // self._largest))
+
     def _admit_all(self, batch: dict[TopicPartition, list[ConsumerRecord]]) -> None:
+        sizes = (len(one.value or b"") for records in batch.values() for one in records)
+        if batch:
+            self._largest = max(max(sizes) + 512, self._largest // 2)
         for tp, records in batch.items():
             partition = self.partitions.get(tp)
             if partition is not None and partition.opened and not partition.closed:

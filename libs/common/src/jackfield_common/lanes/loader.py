@@ -42,6 +42,9 @@ class Loader:
                 self._asked.clear()
                 await self._asked.wait()
                 continue
+            if self._hold.full:
+                await self._hold.make_room()
+                continue
             lane = self._wanted.popleft()
             spills = lane.spills
             loaded = await self._read(lane)

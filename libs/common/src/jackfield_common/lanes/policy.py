@@ -117,7 +117,7 @@ class Limits:
     records: int = 10_000
     """Records read and not yet done or parked."""
     bytes: int = 64 * MIB
-    """Their size; one record more may exceed it."""
+    """Their size. It may be exceeded by one record from the log and by one load of each reader."""
     lane_records: int = 1_000
     """Records of one lane in memory; what comes after them is parked."""
     lane_bytes: int = 8 * MIB
